@@ -1,0 +1,133 @@
+"""The verbs: one value for each thing that can be done to the cluster, and `Wait`.
+
+A step carries all that its execution needs; `execute.py` adds nothing and decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing can be done safely before something changes; `reason` says what, for a person."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePeer:
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetachPeer:
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateVolume:
+    name: str
+    replica: int
+    bricks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartVolume:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetOption:
+    name: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddBricks:
+    """Never with a replica count: growth must not change the kind of the volume (mistake 19)."""
+
+    name: str
+    bricks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartRebalance:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRemoval:
+    name: str
+    bricks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopRemoval:
+    name: str
+    bricks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRemoval:
+    name: str
+    bricks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRebalance:
+    """Written down before the rebalance is started, so that whoever acts next can tell its result
+    from the one before."""
+
+    bricks: frozenset[str]
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteBalanced:
+    bricks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LiftFinalizer:
+    """Lets Kubernetes finish the deletion of a member object. Carried out only if the plan is still
+    `plan` (None: there is none): a stale view of it once lost a node undrained (facts/pulumi 7)."""
+
+    node: int
+    plan: frozenset[int] | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldMember:
+    """Puts our finalizer back on a living member object."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemakeMember:
+    """Makes a wanted member object anew that was deleted and then wanted again."""
+
+    node: int
+
+
+Action = (
+    ProbePeer
+    | DetachPeer
+    | CreateVolume
+    | StartVolume
+    | SetOption
+    | AddBricks
+    | StartRebalance
+    | StartRemoval
+    | StopRemoval
+    | CommitRemoval
+    | NoteRebalance
+    | NoteBalanced
+    | LiftFinalizer
+    | HoldMember
+    | RemakeMember
+)
+Step = Action | Wait

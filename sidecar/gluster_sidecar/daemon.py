@@ -1,0 +1,177 @@
+"""`python3 -m gluster_sidecar.daemon`: starts glusterd on the node's disk and keeps it running.
+
+Runs under a reaping init (tini): glusterd does not reap, and a killed brick that stays a zombie
+looks alive to it (facts/gluster). glusterd's state and the brick are on the same disk. What it
+checks before glusterd may write anything:
+- the disk is a mount of its own (law 6: a missing mount is a stop, not an empty brick);
+- the disk is this node's and no other's, by a note left on it the first time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, START_FILE
+from .errors import SettingsError, SidecarError
+from .settings import Identity, Settings
+
+log = logging.getLogger("gluster_sidecar.daemon")
+
+STATE: Final = Path("/var/lib/glusterd")
+"""Where glusterd and its helpers look for their state; some of them cannot be told another place."""
+PACKAGED_STATE: Final = Path("/usr/share/gluster-stack/glusterd.d")
+"""Option groups and hook scripts of the package, copied to each new disk."""
+CONFIGURATION: Final = Path("/etc/glusterfs/glusterd.vol")
+NAMES_SECONDS: Final = 30
+"""How long a disk with state waits for the sidecar's names before it starts without: a cluster whose
+Kubernetes is away must still serve."""
+RESTART_SECONDS: Final = 3
+
+
+class DiskError(SidecarError):
+    """The disk is not what glusterd may start on."""
+
+
+def mount_type(mountinfo: str, directory: str) -> str | None:
+    """The file system mounted at exactly `directory`, by the text of /proc/self/mountinfo; None if
+    nothing is mounted there."""
+    found = None
+    for line in mountinfo.splitlines():
+        fields, _, source = line.partition(" - ")
+        if fields.split()[4] == directory:
+            found = source.split()[0]
+    return found
+
+
+def check_disk(disk: Path, owner: Mapping[str, object], mountinfo: str) -> None:
+    """Raises DiskError unless `disk` is a mount that belongs to `owner`; notes the owner on a blank disk."""
+    if mount_type(mountinfo, str(disk)) in (None, "overlay", "tmpfs"):
+        raise DiskError(f"{disk} is not the mount of a disk: glusterd does not start on an empty folder")
+    note = disk / "gluster-node.json"
+    if note.exists():
+        found = json.loads(note.read_text())
+        if found != dict(owner):
+            raise DiskError(f"{disk} is the disk of {found}, not of {dict(owner)}: nothing on it is touched")
+        return
+    strange = sorted(entry.name for entry in disk.iterdir() if entry.name != "lost+found")
+    if strange:
+        raise DiskError(
+            f"{disk} is not blank and not ours, it holds {', '.join(strange[:5])}: nothing is touched"
+        )
+    draft = note.with_suffix(".new")
+    draft.write_text(json.dumps(dict(owner)))
+    with draft.open() as handle:
+        os.fsync(handle.fileno())
+    draft.rename(note)
+
+
+def place_state(disk: Path) -> Path:
+    """Makes `STATE` lead to the disk, seeded from the package; returns the place on the disk."""
+    state = disk / "glusterd"
+    if not state.exists():
+        draft = disk / "glusterd.new"
+        shutil.rmtree(draft, ignore_errors=True)  # a copy that an earlier start did not finish
+        shutil.copytree(PACKAGED_STATE, draft, symlinks=True)
+        (draft / "glusterd.info").unlink(missing_ok=True)
+        draft.rename(state)
+    if not STATE.is_symlink():
+        shutil.rmtree(STATE, ignore_errors=True)
+        STATE.symlink_to(state)
+    return state
+
+
+def configuration() -> str:
+    """glusterd.vol: as packaged, with the bricks' ports in our small range."""
+    return (
+        "volume management\n"
+        "    type mgmt/glusterd\n"
+        f"    option working-directory {STATE}\n"
+        "    option transport-type socket\n"
+        "    option transport.socket.keepalive-time 10\n"
+        "    option transport.socket.keepalive-interval 2\n"
+        "    option transport.socket.read-fail-log off\n"
+        "    option ping-timeout 0\n"
+        "    option event-threads 1\n"
+        f"    option base-port {BRICK_PORT_FIRST}\n"
+        f"    option max-port {BRICK_PORT_LAST}\n"
+        "end-volume\n"
+    )
+
+
+def has_identity(state: Path) -> bool:
+    info = state / "glusterd.info"
+    return info.exists() and "UUID=" in info.read_text()
+
+
+def await_start(state: Path, start_file: Path, stop: threading.Event) -> None:
+    """Waits for the sidecar's word. A blank disk waits for ever: whether it is a known node's, and
+    so gets its old UUID back, only the sidecar can tell (law 2)."""
+    waited = 0.0
+    while not start_file.exists() and not stop.is_set():
+        if has_identity(state) and waited >= NAMES_SECONDS:
+            log.warning(
+                "no word from the sidecar for %d s: starts with the names it can resolve", NAMES_SECONDS
+            )
+            return
+        stop.wait(0.2)
+        waited += 0.2
+    if stop.is_set() or has_identity(state):
+        return
+    uuid = json.loads(start_file.read_text())["uuid"]
+    if uuid:
+        log.info("the blank disk of a known node gets its UUID %s back", uuid)
+        (state / "glusterd.info").write_text(f"UUID={uuid}\n")
+
+
+def supervise(stop: threading.Event) -> None:
+    """Runs glusterd until `stop`; starts it again whenever it ends by itself."""
+    while not stop.is_set():
+        child = subprocess.Popen(["glusterd", "-N", "--log-level=INFO", "-l", "-"])
+        while child.poll() is None and not stop.wait(0.5):
+            pass
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
+        elif not stop.is_set():
+            log.error("glusterd ended with %s; starts it again", child.returncode)
+            stop.wait(RESTART_SECONDS)
+
+
+def main() -> int:
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings, identity = Settings.from_env(os.environ), Identity.from_env(os.environ)
+        disk = Path(settings.disk)
+        owner = {"cluster": settings.cluster_name, "namespace": settings.namespace, "node": identity.node}
+        check_disk(disk, owner, Path("/proc/self/mountinfo").read_text())
+        state = place_state(disk)
+    except SettingsError as error:
+        for problem in error.problems:
+            print(f"gluster daemon: {problem}", file=sys.stderr)
+        return 2
+    except (SidecarError, OSError) as error:
+        print(f"gluster daemon: {error}", file=sys.stderr)
+        return 1
+    CONFIGURATION.write_text(configuration())
+    await_start(state, Path(START_FILE), stop)
+    supervise(stop)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

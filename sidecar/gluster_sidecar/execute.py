@@ -1,0 +1,155 @@
+"""Does what the planner decided; decides nothing itself.
+
+The only conditions here are those that must be true at the very moment of the deed, and they come
+with the step as plain values (`LiftFinalizer.plan`).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import assert_never
+
+from .actions import (
+    Action,
+    AddBricks,
+    CommitRemoval,
+    CreateVolume,
+    DetachPeer,
+    HoldMember,
+    LiftFinalizer,
+    NoteBalanced,
+    NoteRebalance,
+    ProbePeer,
+    RemakeMember,
+    SetOption,
+    StartRebalance,
+    StartRemoval,
+    StartVolume,
+    StopRemoval,
+)
+from .contract import (
+    CLUSTER_LABEL,
+    DRAIN_FINALIZER,
+    KIND_LABEL,
+    NODE_LABEL,
+    PLAN_NAME,
+    STATUS_NAME,
+    Kind,
+    MemberKey,
+    StatusKey,
+    member_name,
+)
+from .errors import ActionError, ApiError
+from .gluster import Gluster
+from .kubernetes import Api, Object
+from .observe import member, plan
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    settings: Settings
+    gluster: Gluster
+    api: Api
+
+    @property
+    def _maps(self) -> str:
+        return f"/api/v1/namespaces/{self.settings.namespace}/configmaps"
+
+    def apply(self, action: Action) -> None:
+        """Raises ActionError or ApiError; what came of it shows in the next look."""
+        log.info("does %s", action)
+        change = self.gluster.change
+        match action:
+            case ProbePeer(host):
+                change("peer", "probe", host)
+            case DetachPeer(host):
+                change("peer", "detach", host)
+            case CreateVolume(name, replica, bricks):
+                change("volume", "create", name, "replica", str(replica), "transport", "tcp", *bricks)
+            case StartVolume(name):
+                change("volume", "start", name)
+            case SetOption(name, key, value):
+                change("volume", "set", name, key, value)
+            case AddBricks(name, bricks):
+                change("volume", "add-brick", name, *bricks)
+            case StartRebalance(name):
+                change("volume", "rebalance", name, "start")
+            case StartRemoval(name, bricks):
+                change("volume", "remove-brick", name, *bricks, "start")
+            case StopRemoval(name, bricks):
+                change("volume", "remove-brick", name, *bricks, "stop")
+            case CommitRemoval(name, bricks):
+                change("volume", "remove-brick", name, *bricks, "commit")
+            case NoteRebalance(noted, after):
+                self._note({StatusKey.REBALANCE_BRICKS: _words(noted), StatusKey.REBALANCE_AFTER: after})
+            case NoteBalanced(noted):
+                self._note({StatusKey.BALANCED: _words(noted)})
+            case LiftFinalizer():
+                self._lift(action)
+            case HoldMember(node):
+                self._finalizers(self.api.get(f"{self._maps}/{member_name(node)}"), add=True)
+            case RemakeMember(node):
+                self._remake(node)
+            case _:
+                assert_never(action)
+
+    def _note(self, data: dict[StatusKey, str]) -> None:
+        self.api.merge(f"{self._maps}/{STATUS_NAME}", {"data": {str(k): v for k, v in data.items()}})
+
+    def _lift(self, step: LiftFinalizer) -> None:
+        fresh = plan(self._get_or_none(f"{self._maps}/{PLAN_NAME}"))
+        if (fresh.nodes if fresh else None) != step.plan:
+            raise ActionError(f"the plan changed while node {step.node} was to be let go: looks again")
+        document = self._get_or_none(f"{self._maps}/{member_name(step.node)}")
+        if document is not None and "deletionTimestamp" in document["metadata"]:
+            self._finalizers(document, add=False)
+
+    def _finalizers(self, document: Object, *, add: bool) -> None:
+        meta = document["metadata"]
+        others = [name for name in meta.get("finalizers", ()) if name != DRAIN_FINALIZER]
+        self.api.merge(
+            f"{self._maps}/{meta['name']}",
+            {
+                "metadata": {
+                    "resourceVersion": meta["resourceVersion"],
+                    "finalizers": [*others, DRAIN_FINALIZER] if add else others,
+                }
+            },
+        )
+
+    def _remake(self, node: int) -> None:
+        # The stack's own labels and annotations are the same on every member but for the number,
+        # so a living sibling is the pattern: `pulumi up --refresh` then finds nothing to mend.
+        siblings = self.api.get(self._maps, {"labelSelector": f"{KIND_LABEL}={Kind.MEMBER}"})["items"]
+        living = [s["metadata"] for s in siblings if (m := member(s)) is not None and not m.terminating]
+        labels = {KIND_LABEL: str(Kind.MEMBER), CLUSTER_LABEL: self.settings.cluster_name}
+        pattern: Object = living[0] if living else {"labels": labels}
+        meta: Object = {
+            "name": member_name(node),
+            "labels": {**pattern.get("labels", {}), NODE_LABEL: str(node)},
+            "annotations": pattern.get("annotations", {}),
+            "finalizers": [DRAIN_FINALIZER],
+        }
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": meta,
+            "data": {MemberKey.NODE: str(node)},
+        }
+        self.api.create(self._maps, body)
+
+    def _get_or_none(self, path: str) -> Object | None:
+        try:
+            return self.api.get(path)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+
+def _words(bricks: frozenset[str]) -> str:
+    return " ".join(sorted(bricks))

@@ -1,0 +1,81 @@
+"""The only place that runs the gluster CLI (law 8).
+
+Through glusterd's socket in the shared /run, never by exec into a pod; always in script mode, for
+one-shot commands otherwise ask questions that nobody answers (facts/field 0.6); always with a
+time limit, for glusterd itself holds a caller for up to 120 s while it has not yet noticed that a
+peer is gone (facts/gluster).
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Final, Protocol
+
+from .errors import ActionError
+
+log = logging.getLogger(__name__)
+
+READ_SECONDS: Final = 20
+CHANGE_SECONDS: Final = 120
+
+
+class Gluster(Protocol):
+    """What the sidecar asks of glusterd."""
+
+    def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
+        """Runs a command that only reads; its XML answer. Raises ActionError."""
+
+    def change(self, *words: str) -> None:
+        """Runs a command that changes the cluster. Raises ActionError if glusterd refuses it."""
+
+    def local_state(self) -> str:
+        """`get-state`: what this glusterd knows by itself, without asking its peers. Raises ActionError."""
+
+
+class Cli:
+    """`Gluster` by the real CLI."""
+
+    def __init__(self, program: str = "gluster", scratch: Path = Path("/run/gluster-sidecar")) -> None:
+        self._program = program
+        self._scratch = scratch
+
+    def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
+        return self._run(words, seconds)
+
+    def change(self, *words: str) -> None:
+        log.info("gluster %s", " ".join(words))
+        self._run(words, CHANGE_SECONDS)
+
+    def local_state(self) -> str:
+        self._scratch.mkdir(exist_ok=True)
+        file = self._scratch / "state"
+        self._plain(("get-state", "odir", str(self._scratch), "file", file.name), READ_SECONDS)
+        return file.read_text(errors="replace")
+
+    def _run(self, words: tuple[str, ...], seconds: int) -> ET.Element:
+        answer = self._plain(("--xml", *words), seconds)
+        try:
+            root = ET.fromstring(answer)
+        except ET.ParseError as error:
+            raise ActionError(f"gluster {' '.join(words)}: no XML in its answer: {answer[:200]!r}") from error
+        if root.findtext("opRet", "0") != "0":
+            why = root.findtext("opErrstr") or f"error {root.findtext('opErrno')}"
+            raise ActionError(f"gluster {' '.join(words)}: {why.strip()}")
+        return root
+
+    def _plain(self, words: tuple[str, ...], seconds: int) -> str:
+        command = [self._program, "--mode=script", f"--timeout={seconds}", *words]
+        try:
+            # The CLI's own limit is for glusterd's answer; ours is for a CLI that hangs.
+            done = subprocess.run(
+                command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=seconds + 10
+            )
+        except (subprocess.TimeoutExpired, OSError) as error:
+            raise ActionError(f"gluster {' '.join(words)}: {error}") from error
+        # With --xml a refusal is an answer too, and says more than the exit code.
+        if done.returncode != 0 and not done.stdout.lstrip().startswith("<?xml"):
+            raise ActionError(f"gluster {' '.join(words)}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout

@@ -1,0 +1,55 @@
+"""/healthz (the loop turns), /readyz and /metrics, from what the last cycle left here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+from .contract import HEALTH_PORT
+from .report import Readiness
+
+STUCK_SECONDS: Final = 600
+"""A cycle may last several gluster commands of 120 s each; beyond this the loop hangs."""
+
+
+@dataclass(slots=True)
+class Health:
+    """Written by the loop, read by the probes' threads; each attribute is replaced whole."""
+
+    readiness: Readiness = field(default_factory=lambda: Readiness(False, "no look yet"))
+    metrics: dict[str, float] = field(default_factory=dict)
+    turned_at: float = field(default_factory=time.monotonic)
+
+    def answer(self, path: str) -> tuple[int, str]:
+        quiet = time.monotonic() - self.turned_at
+        if path == "/healthz":
+            return (200, "ok\n") if quiet < STUCK_SECONDS else (500, f"no cycle for {quiet:.0f} s\n")
+        if path == "/readyz":
+            return (200 if self.readiness.ready else 503), self.readiness.why + "\n"
+        if path == "/metrics":
+            lines = [f"gluster_sidecar_{name} {value:g}" for name, value in sorted(self.metrics.items())]
+            return 200, "\n".join(lines) + "\n"
+        return 404, "known: /healthz /readyz /metrics\n"
+
+
+def serve(health: Health, port: int = HEALTH_PORT) -> ThreadingHTTPServer:
+    """Answers in a thread of its own until `shutdown()`. Raises OSError if the port is taken."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, text = health.answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Probes are not news."""
+
+    server = ThreadingHTTPServer(("", port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server

@@ -1,0 +1,103 @@
+"""The Lease `gluster-actor`: at most one sidecar changes the cluster at a time (law 1).
+
+Who may take it is the planner's order of seniority; this module only takes, renews and releases.
+Times of other machines are never compared with ours: a lease counts as expired when WE have not
+seen it renewed for its whole duration (as client-go's leader election does).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+from .contract import LEASE_NAME
+from .errors import ApiError, Conflict
+from .kubernetes import Api, Object
+
+log = logging.getLogger(__name__)
+
+DURATION_SECONDS: Final = 15
+RENEW_SECONDS: Final = 5
+
+
+class Lease:
+    """Our view of the one Lease. `now` arguments are seconds of a monotonic clock."""
+
+    def __init__(self, api: Api, namespace: str, holder: str) -> None:
+        self._api = api
+        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._namespace = namespace
+        self._holder = holder
+        self._seen: Object | None = None
+        self._seen_at = float("-inf")
+        self._renewed_at = float("-inf")
+
+    def held(self, now: float) -> bool:
+        """Whether we hold it and nobody can have taken it yet."""
+        return now - self._renewed_at < DURATION_SECONDS - RENEW_SECONDS / 2
+
+    def contend(self, now: float, rank: int) -> bool:
+        """Takes or renews the lease if that is right for our `rank` in the order of seniority.
+
+        Rank 0 is server1 and takes it when it is free or expired. The ranks behind it step in one
+        duration later each, for a server1 that looks well to Kubernetes but does not act.
+        Raises ApiError if Kubernetes does not answer.
+        """
+        if self.held(now) and now - self._renewed_at < RENEW_SECONDS:
+            return True
+        self._look(now)
+        ours = self._seen is not None and self._seen["spec"].get("holderIdentity") == self._holder
+        quiet = now - self._seen_at
+        free = self._seen is None or not self._seen["spec"].get("holderIdentity")
+        if not ours and not (free and rank == 0) and quiet < DURATION_SECONDS * (1 + rank):
+            return False
+        return self._write(now, self._holder)
+
+    def release(self, now: float) -> None:
+        """Hands the lease over at once, so that the next need not wait for it to expire."""
+        if self.held(now):
+            log.info("hands the lease over")
+            self._write(now, "")
+        self._renewed_at = float("-inf")
+
+    def _look(self, now: float) -> None:
+        try:
+            found = self._api.get(f"{self._collection}/{LEASE_NAME}")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            self._seen = None
+            return
+        key = ("holderIdentity", "renewTime", "leaseTransitions")
+        if self._seen is None or any(found["spec"].get(k) != self._seen["spec"].get(k) for k in key):
+            self._seen_at = now
+        self._seen = found
+
+    def _write(self, now: float, holder: str) -> bool:
+        before = self._seen["spec"] if self._seen else {}
+        changed_hands = before.get("holderIdentity") != holder
+        body: Object = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": LEASE_NAME, "namespace": self._namespace},
+            "spec": {
+                "holderIdentity": holder,
+                "leaseDurationSeconds": DURATION_SECONDS,
+                "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),  # noqa: TID251
+                "leaseTransitions": int(before.get("leaseTransitions") or 0) + int(changed_hands),
+            },
+        }
+        try:
+            if self._seen is None:
+                self._seen = self._api.create(self._collection, body)
+            else:
+                body["metadata"]["resourceVersion"] = self._seen["metadata"]["resourceVersion"]
+                self._seen = self._api.replace(f"{self._collection}/{LEASE_NAME}", body)
+        except Conflict:
+            return False  # somebody else was faster; the next cycle looks again
+        if changed_hands and holder:
+            log.info("takes the lease")
+        self._seen_at = now
+        self._renewed_at = now if holder else float("-inf")
+        return bool(holder)

@@ -1,0 +1,219 @@
+"""The loop: look, report, decide, do. Each cycle starts from what is seen, not from what was done."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from . import hosts, parse, planner, report
+from .actions import Wait
+from .contract import PLAN_NAME, START_FILE, STATUS_NAME, endpoint_slice_name, member_name
+from .errors import ActionError, ApiError, ObservationError, SidecarError
+from .execute import Executor
+from .health import Health
+from .kubernetes import Api, Object
+from .lease import Lease
+from .model import Cluster
+from .observe import Observer, Seen
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS: Final = 0.5
+"""Between two cycles at least, so that a burst of changes in Kubernetes is one look."""
+
+
+@dataclass(slots=True)
+class Loop:
+    settings: Settings
+    observer: Observer
+    executor: Executor
+    api: Api
+    lease: Lease
+    health: Health
+    start_file: Path = Path(START_FILE)
+    wake: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+    _caught_up: bool = False
+    _said: str = ""
+
+    def run(self) -> None:
+        """Until `stop` is set. Errors of the world end a cycle; a bug ends the process."""
+        while not self.stop.is_set():
+            self.wake.clear()
+            started = self.clock()
+            busy = False
+            try:
+                busy = self.cycle()
+                pause: float = 0 if busy else self.settings.sleep_seconds
+            except SidecarError as error:
+                log.warning("cycle failed: %s", error)
+                if isinstance(error, ObservationError):
+                    self.health.readiness = report.Readiness(False, str(error))
+                pause = self.settings.unhealthy_seconds
+            self.health.turned_at = time.monotonic()
+            self.health.metrics["cycle_seconds"] = self.clock() - started
+            self.stop.wait(SETTLE_SECONDS)
+            if not self.stop.is_set():
+                self.wake.wait(pause)
+        try:
+            self.lease.release(self.clock())
+        except ApiError as error:
+            log.warning("the lease was not released: %s", error)
+
+    def request_stop(self) -> None:
+        self.stop.set()
+        self.wake.set()
+
+    def cycle(self) -> bool:
+        """One look and what follows from it; True if something was done, so looking again pays."""
+        seen = self.observer.look(self.lease.held(self.clock()))
+        if self._contend(seen.cluster) != seen.cluster.holds_lease:
+            seen = self.observer.look(self.lease.held(self.clock()))
+        cluster = seen.cluster
+        known = report.addresses(cluster)
+        if hosts.write(known, cluster.namespace):
+            log.info("hosts file: %s", ", ".join(f"{n}={a}" for n, a in sorted(known.items())))
+        self._let_glusterd_start(cluster, cluster.me in known)
+        self._report_own(seen, known.keys())
+        decision = planner.plan(cluster, self.settings)
+        self._say(decision)
+        if planner.acts(cluster):
+            self._report_cluster(seen, decision)
+        return self._carry_out(decision)
+
+    def _contend(self, cluster: Cluster) -> bool:
+        if cluster.me not in cluster.seniority:
+            self.lease.release(self.clock())
+            return False
+        rank = cluster.seniority.index(cluster.me)
+        if rank > 0 and self.lease.held(self.clock()):
+            self.lease.release(self.clock())  # an older node is fit again
+            return False
+        return self.lease.contend(self.clock(), rank)
+
+    def _let_glusterd_start(self, cluster: Cluster, addressed: bool) -> None:
+        if self.start_file.exists() or not addressed:
+            return
+        member = cluster.members.get(cluster.me)
+        self.start_file.parent.mkdir(exist_ok=True)
+        draft = self.start_file.with_suffix(".new")
+        draft.write_text(json.dumps({"uuid": member.uuid if member else None}))
+        draft.rename(self.start_file)
+
+    def _report_own(self, seen: Seen, known: object) -> None:
+        cluster = seen.cluster
+        ready = report.readiness(cluster, self._behind(cluster))
+        self.health.readiness = ready
+        pending = self._pending_on_own_brick(cluster)
+        self._measure(cluster, ready, pending)
+        name = member_name(cluster.me)
+        if name in seen.documents:
+            data = report.own_member(cluster, ready, sorted(report.addresses(cluster)), pending)
+            self._write(seen.documents[name], data)
+
+    def _behind(self, cluster: Cluster) -> int | None:
+        """Entries this node's set waits to heal; asked only from a brick's start until it is whole."""
+        pool = cluster.pool
+        brick = report.own_brick(cluster)
+        if pool is None or pool.volume is None or brick is None or not pool.brick_running:
+            self._caught_up = False
+            return None
+        if self._caught_up:
+            return 0
+        own_set = next(one for one in pool.volume.sets if brick in one)
+        try:
+            words = ("volume", "heal", pool.volume.name, "info", "summary")
+            counts = parse.heals(self.executor.gluster.ask(*words, seconds=60))
+        except (ActionError, ObservationError) as error:
+            log.info("heals are not known yet: %s", error)
+            return None
+        answered = [c for b in own_set if b != brick and (c := counts.get(b.id)) is not None]
+        self._caught_up = len(answered) == len(own_set) - 1 and sum(answered) == 0
+        return sum(answered) if answered else None
+
+    def _pending_on_own_brick(self, cluster: Cluster) -> int | None:
+        """Entries in the brick's own index of pending heals; one file there is the index itself."""
+        brick = report.own_brick(cluster)
+        if brick is None:
+            return None
+        try:
+            index = Path(brick.path, ".glusterfs/indices/xattrop")
+            return sum(1 for entry in index.iterdir() if not entry.name.startswith("xattrop-"))
+        except OSError:
+            return None
+
+    def _measure(self, cluster: Cluster, ready: report.Readiness, pending: int | None) -> None:
+        pool = cluster.pool
+        self.health.metrics |= {
+            "ready": ready.ready,
+            "actor": planner.acts(cluster),
+            "glusterd_up": pool is not None,
+            "peers_connected": sum(p.connected for p in pool.peers.values()) if pool else 0,
+            "pending_heals": -1 if pending is None else pending,
+        }
+
+    def _report_cluster(self, seen: Seen, decision: planner.Decision) -> None:
+        cluster = seen.cluster
+        for name, data in (
+            (PLAN_NAME, report.plan_document(cluster, decision)),
+            (STATUS_NAME, report.status_document(cluster, decision, self.settings)),
+        ):
+            if data and name in seen.documents:
+                self._write(seen.documents[name], data)
+        self._write_endpoints(cluster)
+
+    def _write(self, document: Object, data: dict[str, str]) -> None:
+        """Merges what differs, as a compare-and-swap: never over what was not seen."""
+        held = document.get("data") or {}
+        changed = {key: value for key, value in data.items() if held.get(key) != value}
+        if changed:
+            meta = document["metadata"]
+            path = f"/api/v1/namespaces/{self.settings.namespace}/configmaps/{meta['name']}"
+            body = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "data": changed}
+            self.api.merge(path, body)
+
+    def _write_endpoints(self, cluster: Cluster) -> None:
+        path = (
+            f"/apis/discovery.k8s.io/v1/namespaces/{self.settings.namespace}/endpointslices/"
+            f"{endpoint_slice_name(self.settings.cluster_name)}"
+        )
+        try:
+            document = self.api.get(path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return  # the stack has not made it yet, or took it away
+        wanted = report.endpoints(cluster)
+        now = [
+            {"addresses": e["addresses"], "conditions": {"ready": (e.get("conditions") or {}).get("ready")}}
+            for e in document.get("endpoints") or ()
+        ]
+        if now != wanted:
+            self.api.merge(path, {"endpoints": wanted})
+
+    def _carry_out(self, decision: planner.Decision) -> bool:
+        done = False
+        for step in decision.steps:
+            if isinstance(step, Wait):
+                continue
+            if not self.lease.held(self.clock()):
+                raise ActionError(f"the lease ran out before {step}: looks again")
+            self.executor.apply(step)
+            done = True
+            # A long command must not let the lease run out under the ones that follow.
+            self.lease.contend(self.clock(), 0)
+        return done
+
+    def _say(self, decision: planner.Decision) -> None:
+        line = f"{decision.rule}: {decision.waits_for}" if decision.waits_for else decision.rule
+        if line != self._said:
+            log.info("rule %s", line)
+            self._said = line

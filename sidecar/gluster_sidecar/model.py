@@ -1,0 +1,205 @@
+"""The nouns: one frozen picture of the storage cluster, everything a rule may look at.
+
+No memory lives outside of it: what must survive a cycle is a field here, put there by `observe.py`
+from Kubernetes or glusterd. `None` for something that can be counted or read means "not known",
+which is never the same as zero, absent or healthy (law 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from .contract import MemberState, host_name, node_of_host
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A node's pod as Kubernetes shows it."""
+
+    node: int
+    name: str
+    created: datetime
+    address: str | None
+    """The address of its machine, for its pod is on the machine's network; None until it has one."""
+    running: bool
+    ready: bool
+    terminating: bool
+    outdated: bool = False
+    """Made from an older template than its controller has now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A membership object: what the stack asks of a node, and what the node's sidecar says of itself."""
+
+    node: int
+    terminating: bool
+    """The stack asks to drain it."""
+    held: bool
+    """Our finalizer is on it."""
+    joined: bool = False
+    state: MemberState = MemberState.STARTING
+    uuid: str | None = None
+    knows: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    nodes: frozenset[int]
+    settled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What the actors keep in the status object for those who act after them."""
+
+    balanced: frozenset[str] = frozenset()
+    """Bricks over which the data is known to be spread."""
+    rebalance_bricks: frozenset[str] = frozenset()
+    """Bricks for which a rebalance was asked for last."""
+    rebalance_after: str = ""
+    """Id of the rebalance that had been seen before that one; tells an old result from a new one."""
+
+
+class TaskState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A rebalance or the removal of bricks, in glusterd's own daemons."""
+
+    id: str
+    state: TaskState
+    bricks: tuple[str, ...] = ()
+    """Of a removal: the bricks that are leaving."""
+    failures: int | None = None
+    """Of a removal: files that could not be moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    host: str
+    uuid: str
+    connected: bool
+    in_cluster: bool
+    """glusterd's state is "Peer in Cluster"; anything else (rejected, half accepted) is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brick:
+    host: str
+    path: str
+    online: bool | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}:{self.path}"
+
+    @property
+    def node(self) -> int | None:
+        return node_of_host(self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    name: str
+    started: bool
+    replica: int
+    bricks: tuple[Brick, ...]
+    options: Mapping[str, str] = field(default_factory=dict)
+    rebalance: Task | None = None
+    removal: Task | None = None
+    detailed: bool = False
+    """Bricks' processes and tasks were asked for and answered."""
+    heals: int | None = None
+    """Entries that wait to be healed in the whole volume."""
+
+    @property
+    def sets(self) -> tuple[tuple[Brick, ...], ...]:
+        """The replica sets, as glusterd orders them."""
+        return tuple(self.bricks[i : i + self.replica] for i in range(0, len(self.bricks), self.replica))
+
+    @property
+    def all_online(self) -> bool:
+        return self.detailed and all(brick.online is True for brick in self.bricks)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What this node's glusterd says."""
+
+    uuid: str
+    peers: Mapping[str, Peer]
+    """By host name, without this node."""
+    volume: Volume | None
+    """None: glusterd answered that it knows no volume of that name."""
+    brick_running: bool | None = None
+    """This node's own brick process serves."""
+
+    @property
+    def blank(self) -> bool:
+        return not self.peers and self.volume is None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Everything seen in one look."""
+
+    at: datetime
+    """The only clock the planner sees."""
+    me: int
+    namespace: str
+    pods: tuple[Pod, ...]
+    members: Mapping[int, Member]
+    plan: Plan | None
+    """None: there is no plan object."""
+    notes: Notes
+    pool: Pool | None
+    """None: this node's glusterd does not answer."""
+    holds_lease: bool
+
+    def host(self, node: int) -> str:
+        return host_name(node, self.namespace)
+
+    def pod(self, node: int) -> Pod | None:
+        """The pod that speaks for the node: never a terminating one, the newest of several."""
+        found = [pod for pod in self.pods if pod.node == node and not pod.terminating]
+        return max(found, key=lambda pod: (pod.created, pod.name), default=None)
+
+    @property
+    def seniority(self) -> tuple[int, ...]:
+        """Nodes that could act, the first to do so first: server1, server2, serverX...
+
+        Age is the pod's creation, then the node's number, as ReplicationControllers made at once
+        share a second. Before age: those whose sidecar is Ready (a dead machine's pod stays
+        `Running`; mistake 7) and those who hold a brick once anybody does (law 2: a node that
+        lost its state does not lead those who kept theirs). Who leaves comes last: no glusterd
+        can detach itself.
+        """
+        candidates = []
+        for node in {pod.node for pod in self.pods}:
+            pod, member = self.pod(node), self.members.get(node)
+            if pod is None or not pod.running or member is None:
+                continue
+            keeps_state = member.state in (MemberState.JOINED, MemberState.DRAINING)
+            candidates.append((node in self.leaving, not pod.ready, not keeps_state, pod.created, node))
+        return tuple(node for *_, node in sorted(candidates))
+
+    @property
+    def server1(self) -> int | None:
+        return next(iter(self.seniority), None)
+
+    @property
+    def leaving(self) -> frozenset[int]:
+        """Nodes to be drained: their object is being deleted and the plan does not name them."""
+        if self.plan is None:
+            return frozenset()
+        going = frozenset(node for node, member in self.members.items() if member.terminating)
+        return going - self.plan.nodes

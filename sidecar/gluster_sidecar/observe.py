@@ -1,0 +1,185 @@
+"""Looks at Kubernetes and glusterd once and makes one frozen `Cluster` of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from . import parse, planner
+from .contract import (
+    DRAIN_FINALIZER,
+    KIND_LABEL,
+    NODE_LABEL,
+    PLAN_NAME,
+    STATUS_NAME,
+    Kind,
+    MemberKey,
+    MemberState,
+    PlanKey,
+    StatusKey,
+    host_name,
+    parse_nodes,
+)
+from .errors import ActionError, ObservationError
+from .gluster import READ_SECONDS, Gluster
+from .kubernetes import Object
+from .model import Cluster, Member, Notes, Plan, Pod, Pool, Volume
+from .settings import Identity, Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The cluster, and the raw objects that reports are compared with before they are written."""
+
+    cluster: Cluster
+    documents: Mapping[str, Object]
+    """Our ConfigMaps by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    settings: Settings
+    identity: Identity
+    gluster: Gluster
+    pods: Callable[[], list[Object]]
+    documents: Callable[[], list[Object]]
+
+    def look(self, holds_lease: bool) -> Seen:
+        """Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value."""
+        maps = {item["metadata"]["name"]: item for item in self.documents()}
+        members = {m.node: m for item in maps.values() if (m := member(item)) is not None}
+        cluster = Cluster(
+            at=datetime.now(UTC),  # noqa: TID251
+            me=self.identity.node,
+            namespace=self.settings.namespace,
+            pods=tuple(p for item in self.pods() if (p := pod(item)) is not None),
+            members=members,
+            plan=plan(maps.get(PLAN_NAME)),
+            notes=notes(maps.get(STATUS_NAME)),
+            pool=None,
+            holds_lease=holds_lease,
+        )
+        cluster = replace(cluster, pool=self._pool())
+        if planner.acts(cluster):
+            cluster = self._with_details(cluster)
+        return Seen(cluster, maps)
+
+    def _pool(self) -> Pool | None:
+        """What every sidecar asks of its own glusterd: local answers only, no lock in the pool."""
+        try:
+            state = parse.local_state(self.gluster.local_state())
+            peers = parse.peers(self.gluster.ask("peer", "status"))
+            volume = parse.volume(self.gluster.ask("volume", "info", "all"), self.settings.volume_name)
+            uuid = parse.local_uuid(state)
+        except (ActionError, ObservationError) as error:
+            log.warning("glusterd: %s", error)
+            return None
+        return Pool(uuid, peers, volume, self._own_brick_running(volume, state))
+
+    def _own_brick_running(self, volume: Volume | None, state: dict[str, str]) -> bool | None:
+        host = host_name(self.identity.node, self.settings.namespace)
+        mine = [brick for brick in volume.bricks if brick.host == host] if volume else []
+        return all(parse.local_brick_running(state, brick.id) for brick in mine) if mine else None
+
+    def _with_details(self, cluster: Cluster) -> Cluster:
+        """What only the actor asks, for it takes the pool's lock: bricks, tasks, pending heals."""
+        if cluster.pool is None or cluster.pool.volume is None or not cluster.pool.volume.started:
+            return cluster
+        volume = cluster.pool.volume
+        try:
+            status = self.gluster.ask("volume", "status", volume.name)
+            volume = parse.with_status(volume, status)
+            if volume.removal is not None:
+                words = ("volume", "remove-brick", volume.name, *volume.removal.bricks, "status")
+                failures = parse.removal_failures(self.gluster.ask(*words))
+                volume = replace(volume, removal=replace(volume.removal, failures=failures))
+        except (ActionError, ObservationError) as error:
+            log.warning("volume %s: %s", volume.name, error)
+            return cluster
+        cluster = replace(cluster, pool=replace(cluster.pool, volume=volume))
+        if planner.needs_heals(cluster):
+            volume = replace(volume, heals=self.pending_heals(volume.name))
+            cluster = replace(cluster, pool=replace(cluster.pool or Pool("", {}, None), volume=volume))
+        return cluster
+
+    def pending_heals(self, volume: str) -> int | None:
+        """Entries that wait to be healed; None unless every brick answered."""
+        try:
+            counts = parse.heals(
+                self.gluster.ask("volume", "heal", volume, "info", "summary", seconds=3 * READ_SECONDS)
+            )
+        except (ActionError, ObservationError) as error:
+            log.warning("heals: %s", error)
+            return None
+        known = [count for count in counts.values() if count is not None]
+        return sum(known) if counts and len(known) == len(counts) else None
+
+
+def pod(item: Object) -> Pod | None:
+    """A node's pod; None for one without a node number."""
+    meta, status = item["metadata"], item.get("status", {})
+    number = (meta.get("labels") or {}).get(NODE_LABEL, "")
+    if not number.isdecimal():
+        return None
+    conditions = {c["type"]: c["status"] for c in status.get("conditions") or ()}
+    return Pod(
+        node=int(number),
+        name=meta["name"],
+        created=datetime.fromisoformat(meta["creationTimestamp"].replace("Z", "+00:00")),
+        address=status.get("hostIP"),
+        running=status.get("phase") == "Running",
+        ready=conditions.get("Ready") == "True",
+        terminating="deletionTimestamp" in meta,
+    )
+
+
+def member(item: Object) -> Member | None:
+    """A membership object; None for any other ConfigMap of ours."""
+    meta, data = item["metadata"], item.get("data") or {}
+    if (meta.get("labels") or {}).get(KIND_LABEL) != Kind.MEMBER:
+        return None
+    return Member(
+        node=int(data[MemberKey.NODE]),
+        terminating="deletionTimestamp" in meta,
+        held=DRAIN_FINALIZER in (meta.get("finalizers") or ()),
+        joined=data.get(MemberKey.JOINED) == "true",
+        state=_state(data.get(MemberKey.STATE)),
+        uuid=data.get(MemberKey.UUID) or None,
+        knows=_nodes(data.get(MemberKey.KNOWS, "")),
+    )
+
+
+def plan(item: Object | None) -> Plan | None:
+    """The plan; one that is being deleted is gone (nothing holds it)."""
+    if item is None or "deletionTimestamp" in item["metadata"]:
+        return None
+    data = item.get("data") or {}
+    return Plan(parse_nodes(data[PlanKey.NODES]), data.get(PlanKey.SETTLED, ""))
+
+
+def notes(item: Object | None) -> Notes:
+    data: dict[str, Any] = (item or {}).get("data") or {}
+    return Notes(
+        balanced=frozenset(data.get(StatusKey.BALANCED, "").split()),
+        rebalance_bricks=frozenset(data.get(StatusKey.REBALANCE_BRICKS, "").split()),
+        rebalance_after=data.get(StatusKey.REBALANCE_AFTER, ""),
+    )
+
+
+def _state(text: str | None) -> MemberState:
+    try:
+        return MemberState(text or MemberState.STARTING)
+    except ValueError:
+        return MemberState.STARTING
+
+
+def _nodes(text: str) -> frozenset[int]:
+    try:
+        return parse_nodes(text)
+    except ValueError:
+        return frozenset()

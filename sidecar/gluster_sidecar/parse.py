@@ -1,0 +1,139 @@
+"""glusterd's answers to the model. Pure; fields are read by name, nothing is matched by substring.
+
+Shapes as glusterfs 10 and 11 print them (cli/src/cli-xml-output.c).
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+from .errors import ObservationError
+from .model import Brick, Peer, Task, TaskState, Volume
+
+# `gf_defrag_status_t` of glusterfs (rpc/xdr/src/cli1-xdr.x).
+_TASK_STATES = {
+    "0": TaskState.STOPPED,
+    "1": TaskState.RUNNING,
+    "2": TaskState.STOPPED,
+    "3": TaskState.DONE,
+    "4": TaskState.FAILED,
+}
+# `GD_FRIEND_STATE_BEFRIENDED`: "Peer in Cluster" (xlators/mgmt/glusterd/src/glusterd-sm.h).
+_BEFRIENDED = "3"
+_STARTED = "1"
+
+
+def _text(element: ET.Element, name: str) -> str:
+    found = element.findtext(name)
+    if found is None:
+        raise ObservationError(f"gluster's answer has no <{name}> in <{element.tag}>")
+    return found
+
+
+def peers(root: ET.Element) -> dict[str, Peer]:
+    """`peer status --xml`: all peers but the one asked, by the name the pool knows them under."""
+    found = {}
+    for peer in root.iterfind("peerStatus/peer"):
+        host = _text(peer, "hostname")
+        found[host] = Peer(
+            host=host,
+            uuid=_text(peer, "uuid"),
+            connected=_text(peer, "connected") == "1",
+            in_cluster=_text(peer, "state") == _BEFRIENDED,
+        )
+    return found
+
+
+def volume(root: ET.Element, name: str) -> Volume | None:
+    """`volume info all --xml`: the volume of that exact name, or None if there is none."""
+    for element in root.iterfind("volInfo/volumes/volume"):
+        if _text(element, "name") != name:
+            continue
+        bricks = []
+        for brick in element.iterfind("bricks/brick"):
+            host, _, path = _text(brick, "name").partition(":")
+            bricks.append(Brick(host, path))
+        return Volume(
+            name=name,
+            started=_text(element, "status") == _STARTED,
+            replica=int(_text(element, "replicaCount")),
+            bricks=tuple(bricks),
+            options={_text(o, "name"): _text(o, "value") for o in element.iterfind("options/option")},
+        )
+    return None
+
+
+def with_status(known: Volume, root: ET.Element) -> Volume:
+    """`volume status NAME --xml` added to what `volume info` said.
+
+    A brick that the answer does not mention (its node is away) is not online.
+    """
+    online = {}
+    for node in root.iterfind("volStatus/volumes/volume/node"):
+        path = _text(node, "path")
+        if path.startswith("/"):  # the self-heal daemons stand in the same list, named `localhost` or a UUID
+            online[f"{_text(node, 'hostname')}:{path}"] = _text(node, "status") == "1"
+    rebalance = removal = None
+    for task in root.iterfind("volStatus/volumes/volume/tasks/task"):
+        kind, state = _text(task, "type"), _TASK_STATES.get(_text(task, "status"))
+        if state is None:
+            raise ObservationError(
+                f"gluster reports a task in state {_text(task, 'status')}, which is not known"
+            )
+        bricks = tuple(brick.text or "" for brick in task.iterfind("params/brick"))
+        seen = Task(id=_text(task, "id"), state=state, bricks=bricks)
+        if kind == "Rebalance":
+            rebalance = seen
+        elif kind == "Remove brick":
+            removal = seen
+    return replace(
+        known,
+        bricks=tuple(replace(brick, online=online.get(brick.id, False)) for brick in known.bricks),
+        rebalance=rebalance,
+        removal=removal,
+        detailed=True,
+    )
+
+
+def removal_failures(root: ET.Element) -> int:
+    """`volume remove-brick NAME BRICKS status --xml`: files that could not be moved, over all nodes."""
+    total = root.find("volRemoveBrick/aggregate")
+    if total is None:
+        raise ObservationError("gluster's answer on the removal has no <aggregate>")
+    return int(_text(total, "failures")) + int(_text(total, "skipped"))
+
+
+def heals(root: ET.Element) -> dict[str, int | None]:
+    """`volume heal NAME info summary --xml`: entries that wait on each brick; None for a brick that
+    did not answer."""
+    found: dict[str, int | None] = {}
+    for brick in root.iterfind("healInfo/bricks/brick"):
+        count = (
+            _text(brick, "totalNumberOfEntries") if brick.find("totalNumberOfEntries") is not None else "-"
+        )
+        found[_text(brick, "name")] = int(count) if count.isdecimal() else None
+    return found
+
+
+_LINE = re.compile(r"(?P<key>[A-Za-z0-9_. -]+): ?(?P<value>.*)")
+
+
+def local_state(text: str) -> dict[str, str]:
+    """`get-state`: its `key: value` lines."""
+    return {m["key"]: m["value"] for line in text.splitlines() if (m := _LINE.fullmatch(line))}
+
+
+def local_uuid(state: dict[str, str]) -> str:
+    if uuid := state.get("MYUUID"):
+        return uuid
+    raise ObservationError("get-state names no UUID of this glusterd")
+
+
+def local_brick_running(state: dict[str, str], brick: str) -> bool:
+    """Whether this glusterd sees the process of its own brick, `host:path`, as started."""
+    for key, value in state.items():
+        if key.endswith(".path") and value == brick:
+            return state.get(key.removesuffix(".path") + ".status") == "Started"
+    return False
