@@ -254,7 +254,8 @@ def rebalance(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     elif _unsafe(cluster, volume, heals_matter=False):
         return
     else:
-        yield NoteRebalance(bricks, last_id)
+        if not asked or last_id != notes.rebalance_after:
+            yield NoteRebalance(bricks, last_id)
         yield StartRebalance(volume.name)
 
 

@@ -1,0 +1,255 @@
+"""The planner by examples, each a sentence of the article or of design.md."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from gluster_sidecar import actions as do
+from gluster_sidecar import planner
+from gluster_sidecar.contract import MemberState
+from gluster_sidecar.model import Task, TaskState
+from gluster_sidecar.settings import Settings
+from world import World, brick, host
+
+
+def formed(*nodes: int, replication: int = 2) -> World:
+    world = World(Settings(replication=replication))
+    world.add_nodes(*nodes)
+    world.run()
+    world.want(*nodes)
+    world.run()
+    world.done.clear()
+    return world
+
+
+@pytest.mark.parametrize("replication", [2, 3])
+@pytest.mark.parametrize("sets", [1, 2, 3])
+def test_all_nodes_at_once_become_one_volume_in_full_sets(replication: int, sets: int) -> None:
+    nodes = range(1, replication * sets + 1)
+    world = World(Settings(replication=replication))
+    world.add_nodes(*nodes)
+    assert world.run() == "steady"
+    assert world.volume is not None
+    assert world.volume.started
+    assert [b.node for b in world.volume.bricks] == list(nodes)
+    assert world.volume.replica == replication
+
+
+def test_options_are_set_before_the_volume_starts() -> None:
+    world = World()
+    world.add_nodes(1, 2)
+    world.run()
+    kinds = [type(step) for step in world.done]
+    assert max(i for i, k in enumerate(kinds) if k is do.SetOption) < kinds.index(do.StartVolume)
+
+
+def test_growth_adds_a_set_and_spreads_the_data() -> None:
+    world = formed(1, 2)
+    world.add_nodes(3, 4, seconds=60)
+    world.want(1, 2, 3, 4)
+    assert world.run() == "steady"
+    assert world.volume is not None
+    assert [[b.node for b in one] for one in world.volume.sets] == [[1, 2], [3, 4]]
+    assert [s for s in world.done if isinstance(s, do.AddBricks)] == [do.AddBricks("data", (brick(3), brick(4)))]
+    assert do.StartRebalance("data") in world.done
+
+
+def test_one_node_of_a_pair_waits_for_the_other() -> None:
+    world = formed(1, 2)
+    world.add_nodes(3, seconds=60)
+    assert world.run() == "steady"
+    assert not any(isinstance(s, do.AddBricks) for s in world.done)
+
+
+def test_a_rebalance_that_never_started_is_started_by_the_next_actor() -> None:
+    """Mistake 18 of the original: add-brick done, rebalance start failed, never tried again."""
+    world = formed(1, 2)
+    world.add_nodes(3, 4, seconds=60)
+    world.want(1, 2, 3, 4)
+    while not any(isinstance(s, do.AddBricks) for s in world.done):
+        world.apply(world.decide().steps[0])
+    world.notes = replace(world.notes, rebalance_bricks=frozenset(map(brick, (1, 2, 3, 4))))
+    assert do.StartRebalance("data") in world.decide().steps
+
+
+def test_a_rebalance_that_failed_is_begun_again() -> None:
+    world = formed(1, 2, 3, 4)
+    assert world.volume is not None
+    world.notes = replace(
+        world.notes,
+        balanced=frozenset(map(brick, (1, 2))),
+        rebalance_bricks=frozenset(map(brick, (1, 2, 3, 4))),
+        rebalance_after="",
+    )
+    world.volume = replace(world.volume, rebalance=Task("task-9", TaskState.FAILED))
+    assert world.decide().steps == (
+        do.NoteRebalance(frozenset(map(brick, (1, 2, 3, 4))), "task-9"),
+        do.StartRebalance("data"),
+    )
+
+
+def test_shrink_moves_the_data_before_anything_is_let_go() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    assert world.run() == "steady"
+    kinds = [type(step) for step in world.done if not isinstance(step, do.NoteBalanced)]
+    assert kinds == [
+        do.StartRemoval,
+        do.CommitRemoval,
+        do.DetachPeer,
+        do.DetachPeer,
+        do.LiftFinalizer,
+        do.LiftFinalizer,
+    ]
+    assert world.terminating == set()
+
+
+@pytest.mark.parametrize(
+    ("heals", "down"), [(None, set()), (3, set()), (0, {3}), (0, {1})], ids=["unknown", "pending", "own", "other"]
+)
+def test_no_removal_starts_unless_every_copy_is_known_to_be_whole(heals: int | None, down: set[int]) -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    world.heals, world.down = heals, down
+    decision = world.decide()
+    assert decision.rule == "drain"
+    assert all(isinstance(step, do.Wait) for step in decision.steps)
+
+
+def test_a_removal_with_files_that_did_not_move_is_never_committed() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    assert world.volume is not None
+    leaving = (brick(3), brick(4))
+    for failures in (1, None):
+        world.volume = replace(world.volume, removal=Task("t", TaskState.DONE, leaving, failures))
+        assert world.decide().steps == (do.StopRemoval("data", leaving),)
+
+
+def test_who_changes_their_mind_keeps_the_nodes() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    world.apply(world.decide().steps[0])
+    world.plan = world.plan and replace(world.plan, nodes=frozenset((1, 2, 3, 4)))
+    assert world.run() == "steady"
+    assert do.StopRemoval("data", (brick(3), brick(4))) in world.done
+    assert not any(isinstance(s, do.CommitRemoval) for s in world.done)
+    assert world.living == {1, 2, 3, 4}
+
+
+def test_destroy_is_not_a_drain() -> None:
+    world = formed(1, 2, 3, 4)
+    world.plan = None
+    world.terminating, world.living = {1, 2, 3, 4}, set()
+    decision = world.decide()
+    assert {step.node for step in decision.steps if isinstance(step, do.LiftFinalizer)} == {1, 2, 3, 4}
+    assert len(decision.steps) == 4
+
+
+def test_without_a_plan_only_terminating_members_are_let_go() -> None:
+    world = formed(1, 2, 3, 4)
+    world.plan = None
+    world.terminating, world.living = {4}, {1, 2, 3}
+    assert world.decide().steps == (do.LiftFinalizer(4, None, "the plan is gone: teardown"),)
+
+
+def test_half_a_set_is_not_drained() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2, 3)
+    world.run()
+    assert not any(isinstance(s, do.StartRemoval | do.LiftFinalizer) for s in world.done)
+
+
+def test_the_last_set_is_never_drained() -> None:
+    world = formed(1, 2)
+    world.want()
+    assert "nothing would be left" in world.run()
+
+
+def test_a_finalizer_that_was_taken_off_is_put_back() -> None:
+    world = formed(1, 2)
+    world.unheld = {2}
+    assert world.decide().steps == (do.HoldMember(2),)
+
+
+def test_the_oldest_acts_and_the_number_breaks_a_tie() -> None:
+    world = World()
+    world.add_nodes(2, 1, 3)
+    assert world.cluster(1).seniority == (1, 2, 3)
+    world.add_nodes(1, seconds=10)  # its pod was made again
+    assert world.cluster(1).seniority == (2, 3, 1)
+
+
+def test_a_node_that_lost_its_state_does_not_lead_those_who_kept_theirs() -> None:
+    cluster = formed(1, 2).cluster(1)
+    blank = replace(cluster.members[1], state=MemberState.WAITING, joined=False)
+    assert replace(cluster, members={**cluster.members, 1: blank}).seniority == (2, 1)
+
+
+def test_a_blank_pool_is_not_built_anew_over_nodes_that_remember_one() -> None:
+    """Mistake 9: the original's leader, restarted blank, reported success with no volume for ever."""
+    cluster = formed(1, 2).cluster(1)
+    assert cluster.pool is not None
+    alone = replace(cluster, pool=replace(cluster.pool, peers={}, volume=None))
+    assert planner.plan(alone, Settings()).rule == "know_the_pool"
+    forgotten = {n: replace(m, joined=False, state=MemberState.WAITING) for n, m in alone.members.items()}
+    assert planner.plan(replace(alone, members=forgotten), Settings()).rule == "know_the_pool"
+
+
+def test_only_the_holder_of_the_lease_acts_and_only_as_server1() -> None:
+    world = World()
+    world.add_nodes(1, 2)
+    for me, lease in ((1, False), (2, True), (2, False)):
+        decision = planner.plan(world.cluster(me, holds_lease=lease), Settings())
+        assert all(isinstance(step, do.Wait) for step in decision.steps)
+        assert decision.rule == "stand_by"
+
+
+def test_a_glusterd_that_does_not_answer_is_not_an_empty_pool() -> None:
+    cluster = replace(formed(1, 2).cluster(1), pool=None)
+    assert planner.plan(cluster, Settings()).rule == "know_the_pool"
+
+
+def test_bricks_whose_state_is_unknown_stop_everything_below() -> None:
+    cluster = formed(1, 2, 3, 4).cluster(1)
+    assert cluster.pool is not None
+    assert cluster.pool.volume is not None
+    unknown = replace(cluster.pool.volume, detailed=False)
+    decision = planner.plan(replace(cluster, pool=replace(cluster.pool, volume=unknown)), Settings())
+    assert decision.rule == "see_the_volume"
+
+
+def test_nobody_is_probed_before_they_would_know_the_caller_by_name() -> None:
+    world = World()
+    world.add_nodes(1, 2)
+    cluster = world.cluster(1)
+    deaf = replace(cluster, members={**cluster.members, 2: replace(cluster.members[2], knows=frozenset({2}))})
+    assert planner.plan(deaf, Settings()).rule != "invite"
+    assert planner.plan(cluster, Settings()).steps == (do.ProbePeer(host(2)),)
+
+
+@pytest.mark.parametrize("cut", [1, 2, None])
+def test_plans_cut_short_still_converge(cut: int | None) -> None:
+    world = World()
+    world.add_nodes(1, 2)
+    assert world.run(cut_after=cut) == "steady"
+    world.want(1, 2)
+    world.add_nodes(3, 4, seconds=60)
+    world.want(1, 2, 3, 4)
+    assert world.run(cut_after=cut) == "steady"
+    world.want(1, 2)
+    assert world.run(cut_after=cut) == "steady"
+    assert world.volume is not None
+    assert {b.node for b in world.volume.bricks} == {1, 2}
+
+
+def test_who_leaves_hands_over_before_being_detached() -> None:
+    world = formed(1, 2, 3, 4)
+    for node in (1, 2):
+        world.pods[node] = replace(world.pods[node], created=world.pods[node].created + timedelta(days=1))
+    assert world.cluster(1).server1 == 3
+    world.want(1, 2)
+    assert world.cluster(1).server1 == 1
+    assert world.run() == "steady"

@@ -1,0 +1,219 @@
+"""A storage cluster that obeys: what each action does to the pool when nothing goes wrong.
+
+Enough of glusterd to carry a plan to its end: peers, one volume, bricks, removal and rebalance.
+What it does not imitate: refusals, delays, data. It asserts what glusterd would refuse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from gluster_sidecar import actions as do
+from gluster_sidecar import planner
+from gluster_sidecar.contract import MemberState, host_name
+from gluster_sidecar.model import (
+    Brick,
+    Cluster,
+    Member,
+    Notes,
+    Peer,
+    Plan,
+    Pod,
+    Pool,
+    Task,
+    TaskState,
+    Volume,
+)
+from gluster_sidecar.settings import Settings
+
+NAMESPACE = "default"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def host(node: int) -> str:
+    return host_name(node, NAMESPACE)
+
+
+def brick(node: int) -> str:
+    return f"{host(node)}:/data/brick"
+
+
+@dataclass
+class World:
+    """Mutable on purpose: it stands for the world outside of the planner."""
+
+    settings: Settings = field(default_factory=Settings)
+    pods: dict[int, Pod] = field(default_factory=dict)
+    living: set[int] = field(default_factory=set)
+    terminating: set[int] = field(default_factory=set)
+    unheld: set[int] = field(default_factory=set)
+    plan: Plan | None = None
+    notes: Notes = field(default_factory=Notes)
+    peers: set[int] = field(default_factory=set)
+    """Nodes in the pool, the actor included, once anything was probed."""
+    volume: Volume | None = None
+    heals: int | None = 0
+    down: set[int] = field(default_factory=set)
+    done: list[do.Step] = field(default_factory=list)
+    tasks: int = 0
+
+    def add_nodes(self, *nodes: int, seconds: int = 0) -> None:
+        for node in nodes:
+            self.pods[node] = Pod(
+                node=node,
+                name=f"gluster-{node}-x",
+                created=START + timedelta(seconds=seconds),
+                address=f"10.0.0.{node}",
+                running=True,
+                ready=True,
+                terminating=False,
+            )
+            self.living.add(node)
+
+    def want(self, *nodes: int) -> None:
+        """As `pulumi up`: new members first, then the plan, then the deletions."""
+        self.plan = Plan(frozenset(nodes))
+        gone = self.living - set(nodes)
+        self.living -= gone
+        self.terminating |= gone
+
+    def cluster(self, me: int, *, holds_lease: bool = True) -> Cluster:
+        in_pool = self.peers if me in self.peers else set()
+        peers = {
+            host(n): Peer(host(n), f"uuid-{n}", connected=n not in self.down, in_cluster=True)
+            for n in sorted(in_pool - {me})
+        }
+        with_bricks = {b.node for b in self.volume.bricks} if self.volume else set()
+        members = {}
+        for node in sorted(self.living | self.terminating):
+            state = MemberState.WAITING if node not in self.peers else MemberState.PEER
+            members[node] = Member(
+                node=node,
+                terminating=node in self.terminating,
+                held=node not in self.unheld,
+                joined=node in with_bricks and bool(self.volume and self.volume.started),
+                state=MemberState.JOINED if node in with_bricks else state,
+                uuid=f"uuid-{node}",
+                knows=frozenset(self.pods),
+            )
+        volume = self.volume if me in self.peers or len(self.peers) == 0 else None
+        if volume is not None and volume.started:
+            volume = replace(
+                volume,
+                detailed=True,
+                heals=self.heals,
+                bricks=tuple(replace(b, online=b.node not in self.down) for b in volume.bricks),
+            )
+        return Cluster(
+            at=START,
+            me=me,
+            namespace=NAMESPACE,
+            pods=tuple(self.pods.values()),
+            members=members,
+            plan=self.plan,
+            notes=self.notes,
+            pool=Pool(f"uuid-{me}", peers, volume, True),
+            holds_lease=holds_lease,
+        )
+
+    def decide(self) -> planner.Decision:
+        """What the node that acts would do now."""
+        anyone = next(iter(self.pods))
+        actor = self.cluster(anyone).server1
+        assert actor is not None
+        self.actor = actor
+        return planner.plan(self.cluster(actor), self.settings)
+
+    def run(self, cycles: int = 60, *, cut_after: int | None = None) -> str:
+        """Cycles until nothing changes; the last rule. `cut_after`: steps carried out of each plan."""
+        for _ in range(cycles):
+            decision = self.decide()
+            steps = [s for s in decision.steps if not isinstance(s, do.Wait)]
+            for step in steps[:cut_after]:
+                self.apply(step)
+            moved = self.pass_time()
+            if not steps and not moved:
+                return decision.rule + (f": {decision.waits_for}" if decision.waits_for else "")
+        raise AssertionError(f"did not come to rest; last: {decision}")
+
+    def pass_time(self) -> bool:
+        """What glusterd's own daemons do meanwhile."""
+        moved = False
+        if self.volume:
+            for name in ("rebalance", "removal"):
+                task = getattr(self.volume, name)
+                if task and task.state is TaskState.RUNNING:
+                    self.volume = replace(self.volume, **{name: replace(task, state=TaskState.DONE, failures=0)})
+                    moved = True
+        return moved
+
+    def _task(self, bricks: tuple[str, ...] = ()) -> Task:
+        self.tasks += 1
+        return Task(f"task-{self.tasks}", TaskState.RUNNING, bricks, None)
+
+    def apply(self, step: do.Step) -> None:
+        self.done.append(step)
+        volume = self.volume
+        match step:
+            case do.ProbePeer(name):
+                assert name not in {host(n) for n in self.peers}
+                self.peers |= {self.actor, *(n for n in self.pods if host(n) == name)}
+            case do.DetachPeer(name):
+                assert volume is None or name not in {b.host for b in volume.bricks}
+                self.peers -= {n for n in self.pods if host(n) == name}
+            case do.CreateVolume(name, replica, bricks):
+                assert volume is None
+                assert len(bricks) % replica == 0
+                self.peers |= {self.actor}
+                self.volume = Volume(name, False, replica, tuple(self._brick(b) for b in bricks))
+            case _:
+                self._apply_to_objects(step) if volume is None else self._apply_to_volume(step, volume)
+
+    def _brick(self, text: str) -> Brick:
+        name, _, path = text.partition(":")
+        assert name in {host(n) for n in self.peers}
+        return Brick(name, path)
+
+    def _apply_to_volume(self, step: do.Step, volume: Volume) -> None:
+        match step:
+            case do.SetOption(_, key, value):
+                self.volume = replace(volume, options={**volume.options, key: value})
+            case do.StartVolume():
+                self.volume = replace(volume, started=True)
+            case do.AddBricks(_, bricks):
+                assert not (volume.rebalance and volume.rebalance.state is TaskState.RUNNING)
+                assert volume.removal is None
+                assert len(bricks) % volume.replica == 0
+                self.volume = replace(volume, bricks=volume.bricks + tuple(self._brick(b) for b in bricks))
+            case do.StartRebalance():
+                assert volume.removal is None
+                self.volume = replace(volume, rebalance=self._task())
+            case do.StartRemoval(_, bricks):
+                assert len(bricks) < len(volume.bricks)
+                self.volume = replace(volume, removal=self._task(bricks))
+            case do.StopRemoval():
+                self.volume = replace(volume, removal=None)
+            case do.CommitRemoval(_, bricks):
+                assert volume.removal is not None
+                assert volume.removal.state is TaskState.DONE
+                left = tuple(b for b in volume.bricks if b.id not in bricks)
+                self.volume = replace(volume, bricks=left, removal=None)
+            case _:
+                self._apply_to_objects(step)
+
+    def _apply_to_objects(self, step: do.Step) -> None:
+        match step:
+            case do.NoteRebalance(bricks, after):
+                self.notes = replace(self.notes, rebalance_bricks=bricks, rebalance_after=after)
+            case do.NoteBalanced(bricks):
+                self.notes = replace(self.notes, balanced=bricks)
+            case do.LiftFinalizer(node, plan, _):
+                assert plan == (self.plan.nodes if self.plan else None)
+                self.terminating.discard(node)
+            case do.RemakeMember(node):
+                self.living.add(node)
+            case do.HoldMember(node):
+                self.unheld.discard(node)
+            case _:
+                raise AssertionError(f"{step} at the wrong time")
