@@ -83,6 +83,8 @@ class MemberKey(StrEnum):
     """The node's glusterd UUID; given back to it when its disk was lost."""
     BRICK = "brick"
     """`host:path` of its brick."""
+    PLACE = "place"
+    """Where on its disk its next brick would be made; empty when not known."""
     HEALS = "heals"
     """Entries that wait to be healed onto or from its brick; empty when not known."""
     KNOWS = "knows"

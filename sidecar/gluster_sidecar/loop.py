@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from . import hosts, parse, planner, report
+from . import disk, hosts, parse, planner, report
 from .actions import Wait
 from .contract import PLAN_NAME, START_FILE, STATUS_NAME, endpoint_slice_name, member_name
 from .errors import ActionError, ApiError, ObservationError, SidecarError
@@ -82,7 +82,7 @@ class Loop:
         if hosts.write(known, cluster.namespace):
             log.info("hosts file: %s", ", ".join(f"{n}={a}" for n, a in sorted(known.items())))
         self._let_glusterd_start(cluster, cluster.me in known)
-        self._report_own(seen, known.keys())
+        self._report_own(seen)
         decision = planner.plan(cluster, self.settings)
         self._say(decision)
         if planner.acts(cluster):
@@ -108,15 +108,17 @@ class Loop:
         draft.write_text(json.dumps({"uuid": member.uuid if member else None}))
         draft.rename(self.start_file)
 
-    def _report_own(self, seen: Seen, known: object) -> None:
+    def _report_own(self, seen: Seen) -> None:
         cluster = seen.cluster
         ready = report.readiness(cluster, self._behind(cluster))
         self.health.readiness = ready
-        pending = self._pending_on_own_brick(cluster)
+        brick = report.own_brick(cluster)
+        pending = disk.pending_heals(brick.path) if brick else None
         self._measure(cluster, ready, pending)
         name = member_name(cluster.me)
         if name in seen.documents:
-            data = report.own_member(cluster, ready, sorted(report.addresses(cluster)), pending)
+            place = disk.next_brick(self.settings.disk)
+            data = report.own_member(cluster, ready, report.addresses(cluster).keys(), pending, place)
             self._write(seen.documents[name], data)
 
     def _behind(self, cluster: Cluster) -> int | None:
@@ -138,17 +140,6 @@ class Loop:
         answered = [c for b in own_set if b != brick and (c := counts.get(b.id)) is not None]
         self._caught_up = len(answered) == len(own_set) - 1 and sum(answered) == 0
         return sum(answered) if answered else None
-
-    def _pending_on_own_brick(self, cluster: Cluster) -> int | None:
-        """Entries in the brick's own index of pending heals; one file there is the index itself."""
-        brick = report.own_brick(cluster)
-        if brick is None:
-            return None
-        try:
-            index = Path(brick.path, ".glusterfs/indices/xattrop")
-            return sum(1 for entry in index.iterdir() if not entry.name.startswith("xattrop-"))
-        except OSError:
-            return None
 
     def _measure(self, cluster: Cluster, ready: report.Readiness, pending: int | None) -> None:
         pool = cluster.pool

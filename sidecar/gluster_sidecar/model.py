@@ -44,6 +44,8 @@ class Member:
     state: MemberState = MemberState.STARTING
     uuid: str | None = None
     knows: frozenset[int] = frozenset()
+    place: str | None = None
+    """Path for its next brick: one that never held a brick. None: its disk could not be read."""
 
 
 @dataclass(frozen=True, slots=True)

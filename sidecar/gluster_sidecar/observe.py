@@ -151,6 +151,7 @@ def member(item: Object) -> Member | None:
         state=_state(data.get(MemberKey.STATE)),
         uuid=data.get(MemberKey.UUID) or None,
         knows=_nodes(data.get(MemberKey.KNOWS, "")),
+        place=data.get(MemberKey.PLACE) or None,
     )
 
 

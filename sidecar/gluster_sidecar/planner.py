@@ -141,7 +141,7 @@ def watch_removal(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         return
     kept = sorted(node for node in _nodes(volume, removal) if node not in cluster.leaving)
     if kept and cluster.plan is not None:
-        yield StopRemoval(volume.name, removal.bricks)
+        yield from _undo_removal(cluster, volume, removal)
     elif removal.state is TaskState.RUNNING:
         yield Wait(f"data moves off nodes {_names(_nodes(volume, removal))}")
     elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume):
@@ -151,7 +151,7 @@ def watch_removal(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         yield Wait(f"data is moved; bricks {', '.join(_down(volume))} must be up to commit")
     else:
         # Started again from scratch: what has been moved stays moved, what failed is tried anew.
-        yield StopRemoval(volume.name, removal.bricks)
+        yield from _undo_removal(cluster, volume, removal)
 
 
 def watch_rebalance(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -321,6 +321,13 @@ def _down(volume: Volume) -> list[str]:
     return [brick.id for brick in volume.bricks if brick.online is not True]
 
 
+def _undo_removal(cluster: Cluster, volume: Volume, removal: Task) -> Iterator[Step]:
+    """What has already moved is spread again later, over all the bricks that stay."""
+    if cluster.notes.balanced:
+        yield NoteBalanced(frozenset())
+    yield StopRemoval(volume.name, removal.bricks)
+
+
 def _nodes(volume: Volume, removal: Task) -> list[int]:
     leaving = set(removal.bricks)
     return sorted(b.node for b in volume.bricks if b.id in leaving and b.node is not None)
@@ -341,7 +348,7 @@ def _candidates(cluster: Cluster, volume: Volume | None) -> list[int]:
     for node, member in sorted(cluster.members.items()):
         host, pod = cluster.host(node), cluster.pod(node)
         peer = _pool(cluster).peers.get(host)
-        if member.terminating or host in with_bricks or pod is None or not pod.ready:
+        if member.terminating or host in with_bricks or pod is None or not pod.ready or not member.place:
             continue
         if node == cluster.me or (peer and _well(peer)):
             found.append(node)
@@ -352,7 +359,7 @@ def _new_bricks(cluster: Cluster, volume: Volume | None, settings: Settings) -> 
     """Bricks of as many full sets as there are candidates for."""
     nodes = _candidates(cluster, volume)
     full = len(nodes) // settings.replication * settings.replication
-    return tuple(f"{cluster.host(node)}:{settings.disk}/brick" for node in nodes[:full])
+    return tuple(f"{cluster.host(node)}:{cluster.members[node].place}" for node in nodes[:full])
 
 
 def _names(nodes: Iterable[int]) -> str:

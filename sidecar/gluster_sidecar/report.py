@@ -46,7 +46,7 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
 
 
 def own_member(
-    cluster: Cluster, ready: Readiness, known: Collection[int], pending: int | None
+    cluster: Cluster, ready: Readiness, known: Collection[int], pending: int | None, place: str | None
 ) -> dict[str, str]:
     """The data this node writes into its own membership object.
 
@@ -56,6 +56,7 @@ def own_member(
         MemberKey.WHY: ready.why,
         MemberKey.KNOWS: format_nodes(known),
         MemberKey.HEALS: "" if pending is None else str(pending),
+        MemberKey.PLACE: place or "",
     }
     pool = cluster.pool
     if pool is None:

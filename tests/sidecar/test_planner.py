@@ -52,7 +52,9 @@ def test_growth_adds_a_set_and_spreads_the_data() -> None:
     assert world.run() == "steady"
     assert world.volume is not None
     assert [[b.node for b in one] for one in world.volume.sets] == [[1, 2], [3, 4]]
-    assert [s for s in world.done if isinstance(s, do.AddBricks)] == [do.AddBricks("data", (brick(3), brick(4)))]
+    assert [s for s in world.done if isinstance(s, do.AddBricks)] == [
+        do.AddBricks("data", (brick(3), brick(4)))
+    ]
     assert do.StartRebalance("data") in world.done
 
 
@@ -107,7 +109,9 @@ def test_shrink_moves_the_data_before_anything_is_let_go() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heals", "down"), [(None, set()), (3, set()), (0, {3}), (0, {1})], ids=["unknown", "pending", "own", "other"]
+    ("heals", "down"),
+    [(None, set()), (3, set()), (0, {3}), (0, {1})],
+    ids=["unknown", "pending", "own", "other"],
 )
 def test_no_removal_starts_unless_every_copy_is_known_to_be_whole(heals: int | None, down: set[int]) -> None:
     world = formed(1, 2, 3, 4)
@@ -125,7 +129,7 @@ def test_a_removal_with_files_that_did_not_move_is_never_committed() -> None:
     leaving = (brick(3), brick(4))
     for failures in (1, None):
         world.volume = replace(world.volume, removal=Task("t", TaskState.DONE, leaving, failures))
-        assert world.decide().steps == (do.StopRemoval("data", leaving),)
+        assert world.decide().steps[-1] == do.StopRemoval("data", leaving)
 
 
 def test_who_changes_their_mind_keeps_the_nodes() -> None:

@@ -95,6 +95,7 @@ class World:
                 joined=node in with_bricks and bool(self.volume and self.volume.started),
                 state=MemberState.JOINED if node in with_bricks else state,
                 uuid=f"uuid-{node}",
+                place="/data/brick",
                 knows=frozenset(self.pods),
             )
         volume = self.volume if me in self.peers or len(self.peers) == 0 else None
@@ -144,7 +145,9 @@ class World:
             for name in ("rebalance", "removal"):
                 task = getattr(self.volume, name)
                 if task and task.state is TaskState.RUNNING:
-                    self.volume = replace(self.volume, **{name: replace(task, state=TaskState.DONE, failures=0)})
+                    self.volume = replace(
+                        self.volume, **{name: replace(task, state=TaskState.DONE, failures=0)}
+                    )
                     moved = True
         return moved
 

@@ -1,0 +1,109 @@
+"""glusterd's own words, recorded from real daemons (`recorded/<version>/`), to the model."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from gluster_sidecar import parse
+from gluster_sidecar.errors import ObservationError
+from gluster_sidecar.model import TaskState, Volume
+from world import brick, host
+
+RECORDED = Path(__file__).with_name("recorded")
+VERSIONS = sorted(p.name for p in RECORDED.iterdir())
+
+
+@pytest.fixture(params=VERSIONS)
+def folder(request: pytest.FixtureRequest) -> Path:
+    return RECORDED / str(request.param)
+
+
+def xml(folder: Path, name: str) -> ET.Element:
+    return ET.parse(folder / f"{name}.xml").getroot()
+
+
+def volume(folder: Path, info: str = "volume-info") -> Volume:
+    found = parse.volume(xml(folder, info), "data")
+    assert found is not None
+    return found
+
+
+def test_peers(folder: Path) -> None:
+    peers = parse.peers(xml(folder, "peer-status"))
+    assert sorted(peers) == [host(2), host(3), host(4)]
+    assert all(p.connected and p.in_cluster for p in peers.values())
+    assert parse.peers(xml(folder, "peer-status-down"))[host(2)].connected is False
+
+
+def test_a_volume_is_found_by_its_whole_name(folder: Path) -> None:
+    """Mistake 11: `data` was taken to exist if `data2` did."""
+    assert parse.volume(xml(folder, "volume-info"), "dat") is None
+    assert parse.volume(xml(folder, "volume-info-none"), "data") is None
+
+
+def test_a_volume(folder: Path) -> None:
+    found = volume(folder, "volume-info-two-sets")
+    assert found.started
+    assert [[b.id for b in one] for one in found.sets] == [[brick(1), brick(2)], [brick(3), brick(4)]]
+    assert found.options["network.ping-timeout"] == "10"
+    assert not found.detailed
+
+
+def test_bricks_online_and_away(folder: Path) -> None:
+    assert parse.with_status(volume(folder), xml(folder, "volume-status")).all_online
+    killed = parse.with_status(volume(folder), xml(folder, "status-brick-down"))
+    assert [b.online for b in killed.bricks] == [True, False]
+    unmentioned = parse.with_status(volume(folder), xml(folder, "status-peer-down"))
+    assert [b.online for b in unmentioned.bricks] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("file", "task", "state"),
+    [
+        ("status-rebalancing", "rebalance", TaskState.RUNNING),
+        ("status-rebalanced", "rebalance", TaskState.DONE),
+        ("status-removing", "removal", TaskState.RUNNING),
+        ("status-removed", "removal", TaskState.DONE),
+    ],
+)
+def test_tasks(folder: Path, file: str, task: str, state: TaskState) -> None:
+    seen = parse.with_status(volume(folder, "volume-info-two-sets"), xml(folder, file))
+    assert {"rebalance": seen.rebalance, "removal": seen.removal}[task] is not None
+    found = seen.rebalance or seen.removal
+    assert found is not None
+    assert found.state is state
+    assert found.bricks == ((brick(3), brick(4)) if task == "removal" else ())
+
+
+def test_no_task_once_the_removal_is_committed(folder: Path) -> None:
+    seen = parse.with_status(volume(folder), xml(folder, "status-committed"))
+    assert (seen.rebalance, seen.removal) == (None, None)
+
+
+def test_failures_of_a_removal(folder: Path) -> None:
+    answer = xml(folder, "remove-brick-status")
+    assert parse.removal_failures(answer) == 0
+    aggregate = answer.find("volRemoveBrick/aggregate/failures")
+    assert aggregate is not None
+    aggregate.text = "2"
+    assert parse.removal_failures(answer) == 2
+
+
+def test_heals_of_a_brick_that_does_not_answer_are_unknown_not_zero(folder: Path) -> None:
+    assert parse.heals(xml(folder, "heal-summary")) == {brick(1): 0, brick(2): 0}
+    assert parse.heals(xml(folder, "heal-brick-down")) == {brick(1): 4, brick(2): None}
+
+
+def test_local_state(folder: Path) -> None:
+    state = parse.local_state((folder / "get-state.txt").read_text())
+    assert len(parse.local_uuid(state)) == 36
+    assert parse.local_brick_running(state, brick(1))
+    assert not parse.local_brick_running(state, brick(2))  # another node's: not told here
+    assert not parse.local_brick_running(state, brick(9))
+
+
+def test_an_answer_that_lacks_a_field_is_no_answer() -> None:
+    with pytest.raises(ObservationError, match="hostname"):
+        parse.peers(ET.fromstring("<cliOutput><peerStatus><peer/></peerStatus></cliOutput>"))
