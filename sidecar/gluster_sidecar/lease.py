@@ -67,10 +67,11 @@ class Lease:
         except ApiError as error:
             if error.status != 404:
                 raise
+            self._seen_at = now if self._seen or self._seen_at < 0 else self._seen_at
             self._seen = None
             return
-        key = ("holderIdentity", "renewTime", "leaseTransitions")
-        if self._seen is None or any(found["spec"].get(k) != self._seen["spec"].get(k) for k in key):
+        found.setdefault("spec", {})  # as the stack declares it: held by nobody
+        if self._seen is None or found["spec"] != self._seen["spec"]:
             self._seen_at = now
         self._seen = found
 

@@ -1,0 +1,120 @@
+"""The life of one cluster on real parts: up, grow, shrink, failures, destroy. In this order."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import Stack, wait_for
+
+pytestmark = pytest.mark.lab
+
+FILE = "/mnt/glusterfs/precious"
+MANY = "/mnt/glusterfs/many"
+
+
+def checksums(stack: Stack) -> str:
+    return stack.app(
+        "cd /mnt/glusterfs && sha256sum precious && find many -type f | sort | xargs sha256sum | sha256sum"
+    )
+
+
+def steps(preview: str) -> dict[str, list[str]]:
+    """Operations of `pulumi preview --json`, by kind: the names of the resources."""
+    found: dict[str, list[str]] = {}
+    for step in json.loads(preview[preview.index("{") :])["steps"]:
+        if step["op"] != "same":
+            found.setdefault(step["op"], []).append(step["urn"].split("::")[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, str]:
+    """What one test leaves for the next to compare with."""
+    return {}
+
+
+def test_up_ends_with_a_volume_in_a_pod(stack: Stack, known: dict[str, str]) -> None:
+    stack.set(nodeCount=2)
+    stack.up()
+    assert stack.data("gluster-plan", "settled") == "1,2"
+    wait_for("the sample app is ready", lambda: stack.ready("gluster-sample-app"))
+    assert "fuse.glusterfs" in stack.app("grep /mnt/glusterfs /proc/mounts")
+    stack.app(f"head -c 20000000 /dev/urandom > {FILE}")
+    stack.app(f"mkdir {MANY}; cd {MANY}; for i in $(seq 100); do echo $i > $i; done")
+    known["sums"] = checksums(stack)
+    info = stack.gluster("volume", "info", "data")
+    assert "Number of Bricks: 1 x 2 = 2" in info
+    assert "Status: Started" in info
+
+
+def test_a_preview_without_a_change_is_empty(stack: Stack) -> None:
+    assert steps(stack.pulumi("preview", "--json")) == {}
+    stack.pulumi("preview", "--expect-no-changes", "--refresh")
+
+
+def test_growth_only_adds(stack: Stack, known: dict[str, str]) -> None:
+    before = stack.pods()
+    stack.set(nodeCount=4)
+    planned = steps(stack.pulumi("preview", "--json"))
+    assert set(planned) == {"create", "update"}
+    assert len(planned["update"]) == 1
+    assert "plan" in planned["update"][0]
+    stack.up()
+    assert stack.data("gluster-plan", "settled") == "1,2,3,4"
+    assert before.items() <= stack.pods().items(), "a pod that was there has been made again"
+    assert "Number of Bricks: 2 x 2 = 4" in stack.gluster("volume", "info", "data")
+    wait_for("the data is spread", lambda: len(stack.data("gluster-status", "balanced").split()) == 4)
+    assert (
+        stack.kubectl("exec", stack.pod(3), "-c", "glusterd", "--", "sh", "-c", "ls /data/brick/many | wc -l")
+        != "0\n"
+    )
+    assert checksums(stack) == known["sums"]
+
+
+def test_a_pod_that_is_deleted_comes_back_and_heals(stack: Stack, known: dict[str, str]) -> None:
+    old = stack.pod(2)
+    stack.kubectl("delete", "pod", old, "--wait=false")
+    stack.app(f"echo written while node 2 was away > {MANY}/away")
+    stack.app(f"rm {MANY}/away")
+    wait_for("a new pod of node 2", lambda: stack.pod(2) != old and stack.ready(stack.pod(2)))
+    summary = stack.gluster("volume", "heal", "data", "info", "summary", node=2)
+    assert "Transport endpoint" not in summary
+    assert checksums(stack) == known["sums"]
+
+
+def test_the_machine_of_server1_loses_its_power(stack: Stack, known: dict[str, str]) -> None:
+    server1 = int(stack.data("gluster-status", "actor"))
+    machine = stack.machine(stack.pod(server1))
+    assert stack.machine("gluster-sample-app") != machine, "the sample app must outlive that machine"
+    stack.lab.power_off(machine)
+    try:
+        assert checksums(stack) == known["sums"], "data must stay readable"
+        wait_for("another node acts", lambda: stack.data("gluster-status", "actor") != str(server1))
+        assert checksums(stack) == known["sums"]
+    finally:
+        stack.lab.power_on(machine)
+    wait_for("its pod is ready again", lambda: stack.ready(stack.pod(server1)), 240)
+    assert checksums(stack) == known["sums"]
+
+
+def test_shrink_moves_the_data_first(stack: Stack, known: dict[str, str]) -> None:
+    stack.set(nodeCount=2)
+    planned = steps(stack.pulumi("preview", "--json"))
+    assert set(planned) == {"delete", "update"}
+    output = stack.up()
+    member = (
+        max(output.index(f"gluster-member-{node} deleted") for node in (3, 4)) if "deleted" in output else -1
+    )
+    assert member < output.index("gluster-3 deleted", member), "the controller went before the data was safe"
+    assert "Number of Bricks: 1 x 2 = 2" in stack.gluster("volume", "info", "data")
+    assert stack.data("gluster-plan", "settled") == "1,2"
+    assert checksums(stack) == known["sums"]
+    assert not list(stack.lab.disks.rglob("*node-3-disk.img"))
+
+
+def test_destroy_leaves_nothing(stack: Stack, empty_objects: str) -> None:
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    left = set(stack.objects().split()) - set(empty_objects.split())
+    assert left == set()
+    assert not list(stack.lab.disks.rglob("*.img"))

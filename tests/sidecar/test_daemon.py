@@ -1,0 +1,81 @@
+"""What must hold of a disk before glusterd starts on it (law 6)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from gluster_sidecar import daemon
+from gluster_sidecar.daemon import DiskError
+
+OWNER = {"cluster": "glusterfs-cluster", "namespace": "default", "node": 1}
+
+
+def mounted(path: Path, kind: str = "ext4") -> str:
+    return f"22 1 0:20 / / rw - overlay overlay rw\n99 22 7:1 / {path} rw,relatime - {kind} /dev/loop1 rw\n"
+
+
+def test_a_folder_that_is_no_mount_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match="not the mount of a disk"):
+        daemon.check_disk(tmp_path, OWNER, mounted(tmp_path / "elsewhere"))
+    with pytest.raises(DiskError, match="not the mount of a disk"):
+        daemon.check_disk(tmp_path, OWNER, mounted(tmp_path, "tmpfs"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_blank_disk_is_taken_and_known_again(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    daemon.check_disk(tmp_path, OWNER, mounted(tmp_path))
+    (tmp_path / "brick").mkdir()
+    daemon.check_disk(tmp_path, OWNER, mounted(tmp_path))
+
+
+def test_another_nodes_disk_is_not_touched(tmp_path: Path) -> None:
+    daemon.check_disk(tmp_path, OWNER, mounted(tmp_path))
+    with pytest.raises(DiskError, match="nothing on it is touched"):
+        daemon.check_disk(tmp_path, OWNER | {"node": 2}, mounted(tmp_path))
+
+
+def test_a_disk_with_strange_content_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "somebody").write_text("x")
+    with pytest.raises(DiskError, match="somebody"):
+        daemon.check_disk(tmp_path, OWNER, mounted(tmp_path))
+    assert [p.name for p in tmp_path.iterdir()] == ["somebody"]
+
+
+def test_state_is_seeded_once_without_an_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged, lib, disk = tmp_path / "packaged", tmp_path / "lib", tmp_path / "disk"
+    (packaged / "groups").mkdir(parents=True)
+    (packaged / "glusterd.info").write_text("UUID=of-the-package\n")
+    lib.mkdir()
+    disk.mkdir()
+    monkeypatch.setattr(daemon, "PACKAGED_STATE", packaged)
+    monkeypatch.setattr(daemon, "STATE", lib)
+    state = daemon.place_state(disk)
+    assert lib.resolve() == state
+    assert (state / "groups").is_dir()
+    assert not daemon.has_identity(state)
+    (state / "glusterd.info").write_text("UUID=mine\n")
+    assert daemon.has_identity(daemon.place_state(disk))
+
+
+def test_a_blank_disk_waits_for_the_sidecar_and_takes_the_old_uuid(tmp_path: Path) -> None:
+    start, stop = tmp_path / "start.json", threading.Event()
+    waiter = threading.Thread(target=daemon.await_start, args=(tmp_path, start, stop))
+    waiter.start()
+    waiter.join(0.5)
+    assert waiter.is_alive()
+    start.write_text(json.dumps({"uuid": "old"}))
+    waiter.join(10)
+    assert not waiter.is_alive()
+    assert (tmp_path / "glusterd.info").read_text() == "UUID=old\n"
+
+
+def test_a_disk_with_state_never_takes_another_uuid(tmp_path: Path) -> None:
+    (tmp_path / "glusterd.info").write_text("UUID=mine\n")
+    start = tmp_path / "start.json"
+    start.write_text(json.dumps({"uuid": "other"}))
+    daemon.await_start(tmp_path, start, threading.Event())
+    assert (tmp_path / "glusterd.info").read_text() == "UUID=mine\n"

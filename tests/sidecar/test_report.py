@@ -1,0 +1,94 @@
+"""What is said of a look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gluster_sidecar import disk, hosts, report
+from gluster_sidecar.model import Cluster
+from gluster_sidecar.planner import Decision
+from world import World, brick, host
+
+STEADY = Decision("steady")
+
+
+def formed() -> Cluster:
+    world = World()
+    world.add_nodes(1, 2)
+    world.run()
+    world.want(1, 2)
+    world.run()
+    return world.cluster(1)
+
+
+def running(cluster: Cluster, running: bool) -> Cluster:
+    assert cluster.pool is not None
+    return replace(cluster, pool=replace(cluster.pool, brick_running=running))
+
+
+def test_a_node_that_waits_is_ready_so_that_a_first_up_does_not_wait_for_itself() -> None:
+    world = World()
+    world.add_nodes(1)
+    assert report.readiness(world.cluster(1), None).ready
+
+
+@pytest.mark.parametrize(
+    ("brick_up", "behind", "ready"),
+    [(True, 0, True), (True, 3, False), (False, None, False), (True, None, True)],
+    ids=["whole", "behind", "brick down", "nobody to ask"],
+)
+def test_ready_means_its_copy_is_whole(brick_up: bool, behind: int | None, ready: bool) -> None:
+    assert report.readiness(running(formed(), brick_up), behind).ready is ready
+
+
+def test_a_glusterd_that_does_not_answer_leaves_what_was_last_said() -> None:
+    silent = replace(formed(), pool=None)
+    said = report.own_member(silent, report.readiness(silent, None), (1, 2), None, None)
+    assert not {"joined", "state", "uuid", "brick"} & said.keys()
+
+
+def test_joined_means_a_running_brick() -> None:
+    for up in (True, False):
+        cluster = running(formed(), up)
+        said = report.own_member(cluster, report.readiness(cluster, 0), (1, 2), 0, "/data/brick-2")
+        assert said["joined"] == str(up).lower()
+        assert said["brick"] == brick(1)
+
+
+def test_settled_names_the_wanted_nodes_only_when_all_of_them_serve() -> None:
+    cluster = formed()
+    assert report.plan_document(cluster, STEADY) == {"settled": "1,2", "why": ""}
+    well = cluster.members[2]
+    for ill in (replace(well, joined=False), replace(well, terminating=True), replace(well, held=False)):
+        broken = replace(cluster, members={**cluster.members, 2: ill})
+        assert report.plan_document(broken, STEADY)["settled"] == "", ill
+    gone = replace(cluster, members={1: cluster.members[1]})
+    assert "2" in report.plan_document(gone, STEADY)["why"]
+
+
+def test_clients_are_sent_to_members_with_a_running_brick_only() -> None:
+    cluster = formed()
+    assert [e["addresses"] for e in report.endpoints(cluster)] == [["10.0.0.1"], ["10.0.0.2"]]
+    pods = tuple(replace(pod, ready=pod.node == 1) for pod in cluster.pods)
+    assert [e["addresses"] for e in report.endpoints(replace(cluster, pods=pods))] == [["10.0.0.1"]]
+
+
+def test_the_hosts_file_is_changed_in_our_block_only() -> None:
+    before = "127.0.0.1 localhost\n# kept\n"
+    once = hosts.merged(before, {2: "10.0.0.2", 1: "10.0.0.20"}, "default")
+    assert once.startswith(before)
+    assert f"10.0.0.20\t{host(1)}" in once.splitlines()
+    assert hosts.merged(once, {2: "10.0.0.2", 1: "10.0.0.20"}, "default") == once
+    moved = hosts.merged(once, {1: "10.0.0.3"}, "default")
+    assert host(2) not in moved
+    assert moved.count(host(1)) == 1
+
+
+def test_a_folder_that_was_a_brick_is_not_one_again(tmp_path: Path) -> None:
+    mount = tmp_path
+    assert disk.next_brick(str(mount)) == str(mount / "brick")
+    (mount / "brick").mkdir()
+    assert disk.next_brick(str(mount)) == str(mount / "brick-2")
+    assert disk.next_brick(str(mount / "absent")) is None
