@@ -14,7 +14,7 @@ from typing import Final
 from . import disk, hosts, parse, planner, report
 from .actions import Wait
 from .contract import PLAN_NAME, START_FILE, STATUS_NAME, endpoint_slice_name, member_name
-from .errors import ActionError, ApiError, ObservationError, SidecarError
+from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
 from .execute import Executor
 from .health import Health
 from .kubernetes import Api, Object
@@ -53,6 +53,9 @@ class Loop:
             try:
                 busy = self.cycle()
                 pause: float = 0 if busy else self.settings.sleep_seconds
+            except Conflict as conflict:
+                log.info("somebody else wrote first, looks again: %s", conflict)
+                pause = 0
             except SidecarError as error:
                 log.warning("cycle failed: %s", error)
                 if isinstance(error, ObservationError):

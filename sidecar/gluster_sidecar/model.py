@@ -191,6 +191,8 @@ class Cluster:
             if pod is None or not pod.running or member is None:
                 continue
             keeps_state = member.state in (MemberState.JOINED, MemberState.DRAINING)
+            if node == self.me and self.pool is not None:
+                keeps_state = self.pool.volume is not None  # fresher than what it last reported
             candidates.append((node in self.leaving, not pod.ready, not keeps_state, pod.created, node))
         return tuple(node for *_, node in sorted(candidates))
 

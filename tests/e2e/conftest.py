@@ -75,10 +75,10 @@ class Stack:
     def pods(self) -> dict[str, str]:
         """Names and UIDs of the gluster pods that are not going away."""
         text = self.kubectl(
-            *("get", "pods", "-l", "role=gluster", "-o"),
-            "jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.metadata.deletionTimestamp}{'\\n'}{end}",
+            *("get", "pods", "-l", "role=gluster", "--no-headers", "-o"),
+            "custom-columns=:.metadata.name,:.metadata.uid,:.metadata.deletionTimestamp",
         )
-        return {w[0]: w[1] for line in text.splitlines() if len(w := line.split()) == 2}
+        return {w[0]: w[1] for line in text.splitlines() if (w := line.split())[2] == "<none>"}
 
     def pod(self, node: int) -> str:
         return self.kubectl(
