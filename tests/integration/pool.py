@@ -1,0 +1,314 @@
+"""Real glusterd daemons and real sidecars in network namespaces, around a real API server.
+
+Seconds to start: there is no kubelet, so pods are objects whose status the test writes, as a kubelet
+would. What it does not imitate: containers, Services, DNS, scheduling (the lab has them). A node is an
+own PID 1 with own mounts; killing it is a power cut.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gluster_sidecar.contract import (
+    DRAIN_FINALIZER,
+    KIND_LABEL,
+    NODE_LABEL,
+    PLAN_NAME,
+    STATUS_NAME,
+    Kind,
+    MemberKey,
+    PlanKey,
+    format_nodes,
+    member_name,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "integration"
+HUB = "10.9.0.1"
+DISK_SIZE = "1G"
+
+NODE_INIT = """
+set -e
+mount --make-rprivate /
+mkdir -p /data; mount -o loop {folder}/disk.img /data
+mkdir -p /usr/share/gluster-stack
+mount -t tmpfs tmpfs /usr/share/gluster-stack
+cp -r /var/lib/glusterd /usr/share/gluster-stack/glusterd.d
+for place in run log lib; do mkdir -p {folder}/$place; done
+rm -rf {folder}/run/*
+mount --bind {folder}/log /var/log/glusterfs; mkdir -p /var/log/glusterfs/bricks
+mount --bind {folder}/lib /var/lib; mkdir -p /var/lib/glusterd
+mount --bind {folder}/hosts /etc/hosts
+mount -t tmpfs tmpfs /etc/glusterfs
+mount --bind {folder}/run /run; mkdir -p /run/gluster
+export KUBERNETES_SERVICE_HOST={hub} KUBERNETES_SERVICE_PORT=6443
+mkdir -p /run/secrets/kubernetes.io/serviceaccount
+cp {pki}/ca.crt {pki}/token /run/secrets/kubernetes.io/serviceaccount/
+export PYTHONPATH={root}/sidecar GLUSTER_SIDECAR_NODE_NUMBER={node} GLUSTER_SIDECAR_POD_NAME={pod}
+export GLUSTER_SIDECAR_SLEEP_SECONDS=2 GLUSTER_SIDECAR_UNHEALTHY_SECONDS=3
+set +e
+{python} -m gluster_sidecar.daemon >>{folder}/daemon.log 2>&1 & echo $! > /run/daemon.pid
+{python} -m gluster_sidecar >>{folder}/sidecar.log 2>&1 & echo $! > /run/sidecar.pid
+while :; do wait -n || sleep 0.2; done
+"""
+
+
+def run(*command: str, text: str | None = None) -> str:
+    """Standard output; raises CalledProcessError with standard error in its notes."""
+    try:
+        return subprocess.run(
+            command, input=text, capture_output=True, text=True, check=True, timeout=180
+        ).stdout
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
+
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = 90) -> None:
+    """Raises AssertionError with `what` if `condition` does not hold within `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.3)
+
+
+@dataclass
+class Pool:
+    folder: Path
+    kube: Path
+    name: str = field(default_factory=lambda: f"it{secrets.token_hex(2)}")
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    births: dict[int, int] = field(default_factory=dict)
+
+    # -- the API server ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._keys()
+        hub = f"{self.name}-hub"
+        run("ip", "netns", "add", hub)
+        run("ip", "-n", hub, "link", "set", "lo", "up")
+        run("ip", "-n", hub, "link", "add", "br0", "type", "bridge")
+        run("ip", "-n", hub, "addr", "add", f"{HUB}/24", "dev", "br0")
+        run("ip", "-n", hub, "link", "set", "br0", "up")
+        pki = self.folder / "pki"
+        client = "http://127.0.0.1:2379"
+        self._spawn(
+            "etcd",
+            *("etcd", "--data-dir", str(self.folder / "etcd"), "--unsafe-no-fsync", "--log-level", "warn"),
+            *("--listen-client-urls", client, "--advertise-client-urls", client),
+            *("--listen-peer-urls", "http://127.0.0.1:2380"),
+        )
+        self._spawn(
+            "api",
+            *(str(self.kube), "kube-apiserver", f"--etcd-servers={client}", f"--advertise-address={HUB}"),
+            *(
+                "--authorization-mode=RBAC",
+                f"--token-auth-file={pki}/tokens",
+                f"--cert-dir={self.folder}/certs",
+            ),
+            *(f"--tls-cert-file={pki}/api.crt", f"--tls-private-key-file={pki}/api.key"),
+            *(f"--service-account-key-file={pki}/sa.pub", f"--service-account-signing-key-file={pki}/sa.key"),
+            *("--service-account-issuer=https://pool.invalid", "--service-cluster-ip-range=10.96.0.0/16"),
+            "--disable-admission-plugins=ServiceAccount",
+        )
+        wait_for("the API server", lambda: self._answers("get", "--raw", "/readyz"))
+        wait_for("the namespace", lambda: self._answers("get", "namespace", "default"))
+        self.apply("ConfigMap", STATUS_NAME, {KIND_LABEL: Kind.STATUS}, {})
+
+    def _keys(self) -> None:
+        pki = self.folder / "pki"
+        pki.mkdir()
+        run("openssl", "genrsa", "-out", f"{pki}/sa.key", "2048")
+        run("openssl", "rsa", "-in", f"{pki}/sa.key", "-pubout", "-out", f"{pki}/sa.pub")
+        # fmt: off
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=pool",
+            "-addext", f"subjectAltName=IP:{HUB}", "-keyout", f"{pki}/api.key", "-out", f"{pki}/api.crt")
+        # fmt: on
+        shutil.copy(pki / "api.crt", pki / "ca.crt")
+        (pki / "tokens").write_text(f"{TOKEN},admin,admin,system:masters\n")
+        (pki / "token").write_text(TOKEN)
+
+    def _spawn(self, name: str, *command: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                ["ip", "netns", "exec", f"{self.name}-hub", *command],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def stop(self) -> None:
+        for process in reversed(self.processes.values()):
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        for netns in run("ip", "netns", "list").split():
+            if netns.startswith(f"{self.name}-"):
+                run("ip", "netns", "del", netns)
+
+    def kubectl(self, *words: str, text: str | None = None) -> str:
+        return run(
+            *("ip", "netns", "exec", f"{self.name}-hub", str(self.kube), "kubectl", "--token", TOKEN),
+            *(
+                "--server",
+                f"https://{HUB}:6443",
+                "--certificate-authority",
+                f"{self.folder}/pki/ca.crt",
+                *words,
+            ),
+            text=text,
+        )
+
+    def _answers(self, *words: str) -> bool:
+        try:
+            return bool(self.kubectl(*words))
+        except subprocess.CalledProcessError:
+            return False
+
+    def apply(
+        self,
+        kind: str,
+        name: str,
+        labels: dict[str, str],
+        rest: dict[str, Any],
+        finalizers: tuple[str, ...] = (),
+    ) -> None:
+        meta = {"name": name, "namespace": "default", "labels": labels, "finalizers": list(finalizers)}
+        self.kubectl(
+            "apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": kind, "metadata": meta, **rest})
+        )
+
+    # -- what a kubelet and the stack would do ---------------------------------------------------------
+
+    def pod_name(self, node: int) -> str:
+        return f"gluster-{node}-{self.births.get(node, 0)}"
+
+    def announce(self, node: int, *, ready: bool = True) -> None:
+        """The pod's object and its status; `ready` as a kubelet's probe, or its silence, would set it."""
+        name = self.pod_name(node)
+        labels = {"role": "gluster", "environment": "test", NODE_LABEL: str(node)}
+        spec = {"nodeName": f"kn{node}", "containers": [{"name": "x", "image": "x"}]}
+        self.apply("Pod", name, labels, {"spec": spec})
+        condition = {"type": "Ready", "status": str(ready)}
+        status = {"phase": "Running", "hostIP": f"10.9.0.{10 + node}", "conditions": [condition]}
+        self.kubectl(
+            "patch", "pod", name, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})
+        )
+
+    def want(self, *nodes: int) -> None:
+        """As `pulumi up`: members first, then the plan, then the deletions."""
+        have = {int(n.rpartition("-")[2]) for n in self.names("configmap", f"{KIND_LABEL}={Kind.MEMBER}")}
+        for node in sorted(set(nodes) - have):
+            self.apply(
+                "ConfigMap",
+                member_name(node),
+                {KIND_LABEL: Kind.MEMBER, NODE_LABEL: str(node)},
+                {"data": {MemberKey.NODE: str(node)}},
+                (DRAIN_FINALIZER,),
+            )
+        self.apply(
+            "ConfigMap", PLAN_NAME, {KIND_LABEL: Kind.PLAN}, {"data": {PlanKey.NODES: format_nodes(nodes)}}
+        )
+        for node in sorted(have - set(nodes)):
+            self.kubectl("delete", "configmap", member_name(node), "--wait=false")
+
+    def names(self, kind: str, selector: str) -> list[str]:
+        return self.kubectl("get", kind, "-l", selector, "-o", "jsonpath={.items[*].metadata.name}").split()
+
+    def data(self, name: str) -> dict[str, str]:
+        text = self.kubectl("get", "configmap", name, "--ignore-not-found", "-o", "jsonpath={.data}")
+        found: dict[str, str] = json.loads(text or "{}")
+        return found
+
+    def settled(self, *nodes: int) -> None:
+        wait_for(f"nodes {nodes} settled", lambda: self.data(PLAN_NAME).get("settled") == format_nodes(nodes))
+
+    # -- machines ----------------------------------------------------------------------------------------
+
+    def power_on(self, node: int) -> None:
+        folder, netns = self.folder / f"n{node}", f"{self.name}-{node}"
+        if not folder.exists():
+            folder.mkdir()
+            run("truncate", "-s", DISK_SIZE, str(folder / "disk.img"))
+            run("mkfs.ext4", "-q", "-F", str(folder / "disk.img"))
+            run("ip", "netns", "add", netns)
+            # fmt: off
+            run("ip", "-n", f"{self.name}-hub", "link", "add", f"v{node}", "type", "veth",
+                "peer", "name", "eth0", "netns", netns)
+            # fmt: on
+            run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "master", "br0")
+            run("ip", "-n", netns, "addr", "add", f"10.9.0.{10 + node}/24", "dev", "eth0")
+            run("ip", "-n", netns, "link", "set", "lo", "up")
+            run("ip", "-n", netns, "link", "set", "eth0", "up")
+        run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "up")
+        (folder / "hosts").write_text("127.0.0.1 localhost\n")
+        script = NODE_INIT.format(
+            folder=folder,
+            hub=HUB,
+            pki=self.folder / "pki",
+            root=ROOT,
+            node=node,
+            pod=self.pod_name(node),
+            python=sys.executable,
+        )
+        with (folder / "init.log").open("ab") as log:
+            namespaces = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+            self.processes[f"n{node}"] = subprocess.Popen(
+                ["nsenter", f"--net=/run/netns/{netns}", "unshare", *namespaces, "bash", "-c", script],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def power_off(self, node: int) -> None:
+        """Cuts the network first, so that no connection is closed in an orderly way."""
+        run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "down")
+        process = self.processes.pop(f"n{node}")
+        process.kill()
+        process.wait()
+
+    def inside(self, node: int, *command: str) -> str:
+        init = run("pgrep", "-P", str(self.processes[f"n{node}"].pid)).split()[0]
+        return run("nsenter", "-t", init, "--mount", "--net", "--pid", *command)
+
+    def signal(self, node: int, which: str, number: signal.Signals) -> None:
+        """To `daemon` or `sidecar` of a node, by its recorded process id."""
+        pid = (self.folder / f"n{node}/run/{which}.pid").read_text().strip()
+        self.inside(node, "kill", f"-{number.value}", pid)
+
+    def gluster(self, node: int, *words: str) -> str:
+        return self.inside(node, "gluster", "--mode=script", *words)
+
+    def shell(self, node: int, script: str) -> str:
+        return self.inside(node, "sh", "-c", script)
+
+    def log(self, node: int) -> str:
+        return (self.folder / f"n{node}/sidecar.log").read_text()
+
+
+def kube_binary() -> Path:
+    """The multi-call Kubernetes binary: built or found by the lab's tools."""
+    if named := os.environ.get("LAB_KUBE"):
+        return Path(named)
+    from lab import tools
+
+    return tools.ensure(lambda line: print(line, file=sys.stderr, flush=True)).kube
+
+
+def available() -> str:
+    """Why these tests cannot run here; empty if they can."""
+    if os.geteuid() != 0:
+        return "needs root for network namespaces"
+    missing = [tool for tool in ("glusterd", "etcd", "openssl") if shutil.which(tool) is None]
+    return f"needs {', '.join(missing)}" if missing else ""
