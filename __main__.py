@@ -1,0 +1,14 @@
+"""The Pulumi program: reads the configuration, declares one storage cluster, exports what people need."""
+
+from __future__ import annotations
+
+import pulumi
+
+from gluster_stack import GlusterCluster, kubernetes_provider
+from gluster_stack.config import StackConfig
+
+config = StackConfig.load()
+kubernetes = kubernetes_provider("kubernetes", config.kube_context)
+cluster = GlusterCluster("gluster", config.cluster, pulumi.ResourceOptions(providers=[kubernetes]))
+for name, value in cluster.outputs().items():
+    pulumi.export(name, value)

@@ -1,0 +1,102 @@
+"""What the sidecars may do in Kubernetes: one namespace, and no verb without a reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pulumi
+from gluster_sidecar.contract import LEASE_NAME
+from pulumi_kubernetes.coordination import v1 as coordination
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+from pulumi_kubernetes.rbac import v1 as rbac
+
+from gluster_stack import layout
+from gluster_stack.args import GlusterClusterArgs
+
+NAME: Final = "gluster-sidecar"
+"""Of the ServiceAccount, the Role and the RoleBinding."""
+
+RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    (
+        "",
+        "pods",
+        (
+            "list",  # who is there, how old, at which address: the order of seniority, the hosts file
+            "watch",  # ... and to be told of changes instead of asking
+        ),
+    ),
+    (
+        "",
+        "configmaps",
+        (
+            "list",  # members, plan and status
+            "watch",  # ... and to be told of changes instead of asking
+            "get",  # the plan is read afresh right before a finalizer is lifted
+            "patch",  # a node's report, the plan's `settled`, the finalizer
+            "create",  # a member that is wanted again while its object was already going
+        ),
+    ),
+    (
+        "coordination.k8s.io",
+        "leases",
+        (
+            "get",  # who acts
+            "update",  # to take, renew and release it as a compare-and-swap
+            "create",  # should somebody have deleted it
+        ),
+    ),
+    (
+        "discovery.k8s.io",
+        "endpointslices",
+        (
+            "get",  # whether the clients' addresses are right
+            "patch",  # to mend them
+        ),
+    ),
+    (
+        "",
+        "events",
+        (
+            "create",  # what is done, refused or waited for shows where people look (law 9)
+            "patch",  # ... and is counted when it repeats
+        ),
+    ),
+)
+"""API group, resource, verbs."""
+
+
+def declare_access(
+    name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions
+) -> tuple[pulumi.Resource, ...]:
+    """What must be there before a sidecar starts, and until the last one has gone."""
+    labels = layout.cluster_labels(args.cluster_name)
+    metadata = meta.ObjectMetaArgs(name=NAME, namespace=args.namespace, labels=labels)
+    account = core.ServiceAccount(f"{name}-sidecar", metadata=metadata, opts=opts)
+    role = rbac.Role(
+        f"{name}-sidecar",
+        metadata=metadata,
+        rules=[
+            rbac.PolicyRuleArgs(api_groups=[group], resources=[resource], verbs=list(verbs))
+            for group, resource, verbs in RULES
+        ],
+        opts=opts,
+    )
+    binding = rbac.RoleBinding(
+        f"{name}-sidecar",
+        metadata=metadata,
+        role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=NAME),
+        subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=NAME, namespace=args.namespace)],
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[account, role])),
+    )
+    return account, role, binding, _declare_lease(name, args, opts)
+
+
+def _declare_lease(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions) -> coordination.Lease:
+    """The one sidecar that may change the cluster holds it. Declared, so that destroy takes it along."""
+    return coordination.Lease(
+        f"{name}-actor",
+        # No labels: a sidecar renews it by replacing it whole, and would take them off.
+        metadata=meta.ObjectMetaArgs(name=LEASE_NAME, namespace=args.namespace),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["spec"])),
+    )

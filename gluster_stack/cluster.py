@@ -1,0 +1,103 @@
+"""A storage cluster as one Pulumi component; reads like its table of contents."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pulumi
+from gluster_sidecar.contract import STATUS_NAME
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+from pulumi_kubernetes.storage import v1 as storage
+
+from gluster_stack import layout
+from gluster_stack.access import declare_access
+from gluster_stack.app import declare_sample_app
+from gluster_stack.args import GlusterClusterArgs, problems, shown
+from gluster_stack.client import declare_client_entry
+from gluster_stack.membership import declare_plan, declare_status
+from gluster_stack.node import DISK_DRIVER, GlusterNode
+from gluster_stack.providers import kubernetes_provider
+
+TYPE: Final = "gluster-stack:index:GlusterCluster"
+MOUNT_POINT: Final = "/mnt/glusterfs"
+
+TWO_COPIES: Final = (
+    "replication is 2: when the network between the two copies of a file breaks, both may take writes, and a"
+    " person has to say which is right. With 3 a majority decides: `pulumi config set replication 3` with a"
+    " nodeCount that is a multiple of 3. A volume keeps its kind, so choose before the first `pulumi up`."
+)
+
+
+class GlusterCluster(pulumi.ComponentResource):
+    """`args.node_count` nodes, the volume over them, the clients' entry and a sample app.
+
+    Of the providers in `opts` it uses those for `kubernetes` and `gcp`. The former must let
+    ConfigMaps change in place, as `kubernetes_provider` makes it; without one it makes its own.
+    """
+
+    nodes: tuple[GlusterNode, ...]
+    plan: core.ConfigMap
+
+    def __init__(
+        self, name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Raises RunError, before anything is declared, with one line for each value that is wrong."""
+        if wrong := problems(args):
+            lines = [f"{p.field}={shown(p.value)}: {p.why}; {shown(p.mend)} would do" for p in wrong]
+            raise pulumi.RunError("\n".join([f"GlusterCluster {name} cannot be declared:", *lines]))
+        super().__init__(TYPE, name, None, opts)
+        self._args = args
+        provider = self.get_provider("kubernetes:core/v1:Pod") or kubernetes_provider(
+            f"{name}-kubernetes", opts=pulumi.ResourceOptions(parent=self)
+        )
+        # `provider` for the objects below, `providers` for the nodes, which hand it on to theirs.
+        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        component = pulumi.ResourceOptions(parent=self, providers=[provider])
+
+        shared = (*declare_access(name, args, child), declare_status(name, args, child))
+        clients = declare_client_entry(name, args, child)
+        storage_class = _declare_storage_class(name, args, child)
+        layout_nodes = layout.nodes(args.node_count, args.namespace)
+        self.nodes = tuple(
+            GlusterNode(name, args, node, storage_class, shared, component) for node in layout_nodes
+        )
+        self.plan = declare_plan(name, args, layout_nodes, [node.member for node in self.nodes], child)
+        if args.sample_app:
+            declare_sample_app(name, args, [self.plan, *clients], child)
+        if args.replication == 2:
+            pulumi.warn(TWO_COPIES, self)
+        self.register_outputs(self.outputs())
+
+    def outputs(self) -> dict[str, Any]:
+        """What people and other programs use."""
+        args = self._args
+        server = f"{args.cluster_name}.{args.namespace}.svc.cluster.local"
+        return {
+            "volumeName": args.volume_name,
+            "clusterService": args.cluster_name,
+            "nodeNames": [node.controller for node in layout.nodes(args.node_count, args.namespace)],
+            "diskNames": [node.disk.name for node in self.nodes],
+            "mountCommand": f"mount -t glusterfs {server}:/{args.volume_name} {MOUNT_POINT}",
+            "statusCommand": f"kubectl --namespace {args.namespace} describe configmap {STATUS_NAME}",
+        }
+
+
+def _declare_storage_class(
+    name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions
+) -> storage.StorageClass:
+    """Ties volumes to claims and lets both grow in place; nothing is made by it.
+
+    Immediate: a claim that waits for its first consumer would race with Pulumi's wait for it.
+    """
+    return storage.StorageClass(
+        name,
+        metadata=meta.ObjectMetaArgs(
+            name=layout.storage_class(args.namespace), labels=layout.cluster_labels(args.cluster_name)
+        ),
+        provisioner=DISK_DRIVER,
+        volume_binding_mode="Immediate",
+        allow_volume_expansion=True,
+        reclaim_policy="Retain",
+        opts=opts,
+    )

@@ -1,0 +1,100 @@
+"""The objects by which stack and sidecars agree on who is a member (contract.py).
+
+Order is everything here. Pulumi deletes dependents first: on a shrink the member goes before its
+controller, and its finalizer holds it until the node's data is elsewhere. On a destroy the plan
+goes before the members, which tells the sidecars that nothing is to be moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pulumi
+from gluster_sidecar import contract
+from gluster_sidecar.contract import Kind, MemberKey, PlanKey
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
+from gluster_stack import layout
+from gluster_stack.args import GlusterClusterArgs
+
+JOIN_TIMEOUT: Final = "20m"
+"""A machine may have to fetch the image and attach the disk first."""
+
+DRAIN_TIMEOUT: Final = "6h"
+"""Moving 1 TB at 50 MB/s. The value of the last `up` counts when the object is deleted, so it must
+be long from the first. Running out loses nothing: the finalizer holds on, the next `up` goes on."""
+
+
+def wait_for(jsonpath: str, value: str) -> dict[str, str]:
+    """Annotation that makes Pulumi's Kubernetes provider wait until a field has a value."""
+    return {"pulumi.com/waitFor": f"jsonpath={{{jsonpath}}}={value}"}
+
+
+def declare_status(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions) -> core.ConfigMap:
+    """The whole cluster in one document; without data, for the sidecars write all of it."""
+    labels = {**layout.cluster_labels(args.cluster_name), contract.KIND_LABEL: str(Kind.STATUS)}
+    return core.ConfigMap(
+        f"{name}-status",
+        metadata=meta.ObjectMetaArgs(name=contract.STATUS_NAME, namespace=args.namespace, labels=labels),
+        opts=opts,
+    )
+
+
+def declare_member(
+    name: str,
+    args: GlusterClusterArgs,
+    node: layout.Node,
+    after: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> core.ConfigMap:
+    """`node` shall be a member; deleting this drains it. `after`: what must outlive the drain."""
+    return core.ConfigMap(
+        f"{name}-member-{node.number}",
+        metadata=meta.ObjectMetaArgs(
+            name=node.member,
+            namespace=args.namespace,
+            labels={**layout.node_labels(node, args.cluster_name), contract.KIND_LABEL: str(Kind.MEMBER)},
+            annotations=wait_for(f".data.{MemberKey.JOINED}", "true"),
+            finalizers=[contract.DRAIN_FINALIZER],
+        ),
+        data={str(MemberKey.NODE): str(node.number)},
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                depends_on=[*after],
+                custom_timeouts=pulumi.CustomTimeouts(
+                    create=JOIN_TIMEOUT, update=JOIN_TIMEOUT, delete=DRAIN_TIMEOUT
+                ),
+            ),
+        ),
+    )
+
+
+def declare_plan(
+    name: str,
+    args: GlusterClusterArgs,
+    nodes: Sequence[layout.Node],
+    members: Sequence[core.ConfigMap],
+    opts: pulumi.ResourceOptions,
+) -> core.ConfigMap:
+    """Which nodes are wanted, and where `up` waits until the volume is that; gone means teardown."""
+    wanted = contract.format_nodes(node.number for node in nodes)
+    return core.ConfigMap(
+        f"{name}-plan",
+        metadata=meta.ObjectMetaArgs(
+            name=contract.PLAN_NAME,
+            namespace=args.namespace,
+            labels={**layout.cluster_labels(args.cluster_name), contract.KIND_LABEL: str(Kind.PLAN)},
+            annotations=wait_for(f".data.{PlanKey.SETTLED}", wanted),
+        ),
+        data={str(PlanKey.NODES): wanted},
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                depends_on=[*members],
+                custom_timeouts=pulumi.CustomTimeouts(create=JOIN_TIMEOUT, update=JOIN_TIMEOUT),
+            ),
+        ),
+    )

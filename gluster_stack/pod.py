@@ -1,0 +1,159 @@
+"""The pod of a node: glusterd and its sidecar.
+
+Holds nothing that changes when the cluster grows: no number of nodes, no list of peers, no other
+node's name. A template that changed would ask for a roll of every node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+from typing import Final
+
+from gluster_sidecar import contract
+from gluster_sidecar.settings import Identity, Settings
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
+from gluster_stack import access, layout
+from gluster_stack.args import GlusterClusterArgs
+
+DAEMON_COMMAND: Final = ("python3", "-m", "gluster_sidecar.daemon")
+SIDECAR_COMMAND: Final = ("python3", "-m", "gluster_sidecar")
+"""Arguments of the image's entry point, an init that reaps."""
+
+STOP_SECONDS: Final = 30
+_DISK: Final = "disk"
+_RUN: Final = "run"
+
+
+def pod_template(args: GlusterClusterArgs, node: layout.Node) -> core.PodTemplateSpecArgs:
+    labels = {**layout.selector(node, args.environment), **layout.node_labels(node, args.cluster_name)}
+    return core.PodTemplateSpecArgs(
+        metadata=meta.ObjectMetaArgs(labels=labels),
+        spec=core.PodSpecArgs(
+            service_account_name=access.NAME,
+            # glusterd and bricks are reached by the addresses of the machines, as in the original.
+            host_network=True,
+            dns_policy="ClusterFirstWithHostNet",
+            # A variable for each Service would grow with the cluster.
+            enable_service_links=False,
+            node_selector=dict(args.node_selector) or None,
+            affinity=_apart(),
+            termination_grace_period_seconds=STOP_SECONDS,
+            containers=[_glusterd(args, node), _sidecar(args, node)],
+            volumes=[
+                core.VolumeArgs(
+                    name=_DISK,
+                    persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(
+                        claim_name=node.controller
+                    ),
+                ),
+                core.VolumeArgs(name=_RUN, empty_dir=core.EmptyDirVolumeSourceArgs(medium="Memory")),
+            ],
+        ),
+    )
+
+
+def environment(settings: Settings, only: Collection[str] | None = None) -> list[core.EnvVarArgs]:
+    """The sidecar's variables; `only` those of the named fields."""
+    wanted = {variable_of(Settings, f.name) for f in fields(Settings) if only is None or f.name in only}
+    return [core.EnvVarArgs(name=k, value=v) for k, v in settings.to_env().items() if k in wanted]
+
+
+def variable_of(kind: type[Settings] | type[Identity], name: str) -> str:
+    """Name of the environment variable behind a field of the sidecar's settings."""
+    return str(next(f.metadata["variable"] for f in fields(kind) if f.name == name))
+
+
+def _identity(node: layout.Node) -> list[core.EnvVarArgs]:
+    """Which node this pod is: said by the manifest, not guessed from addresses."""
+
+    def of_pod(name: str, path: str) -> core.EnvVarArgs:
+        source = core.EnvVarSourceArgs(field_ref=core.ObjectFieldSelectorArgs(field_path=path))
+        return core.EnvVarArgs(name=variable_of(Identity, name), value_from=source)
+
+    return [
+        core.EnvVarArgs(name=variable_of(Identity, "node"), value=str(node.number)),
+        of_pod("pod_name", "metadata.name"),
+        of_pod("pod_uid", "metadata.uid"),
+    ]
+
+
+def _apart() -> core.AffinityArgs:
+    """One node a machine: two copies on one machine would be lost together, and ports are the machine's."""
+    return core.AffinityArgs(
+        pod_anti_affinity=core.PodAntiAffinityArgs(
+            required_during_scheduling_ignored_during_execution=[gluster_pods()]
+        )
+    )
+
+
+def gluster_pods() -> core.PodAffinityTermArgs:
+    """Machines that run a node of any storage cluster in this namespace."""
+    return core.PodAffinityTermArgs(
+        label_selector=meta.LabelSelectorArgs(match_labels={"role": "gluster"}),
+        topology_key="kubernetes.io/hostname",
+    )
+
+
+def _mounts(args: GlusterClusterArgs, *, read_only: bool) -> list[core.VolumeMountArgs]:
+    return [
+        core.VolumeMountArgs(name=_DISK, mount_path=args.settings().disk, read_only=read_only or None),
+        core.VolumeMountArgs(name=_RUN, mount_path=contract.RUN_DIRECTORY),
+    ]
+
+
+def _port(name: str, number: int) -> core.ContainerPortArgs:
+    """Named as the machine's port too, so that the scheduler refuses a second user of it."""
+    return core.ContainerPortArgs(name=name, container_port=number, host_port=number, protocol="TCP")
+
+
+def _glusterd(args: GlusterClusterArgs, node: layout.Node) -> core.ContainerArgs:
+    return core.ContainerArgs(
+        name=contract.DATA_CONTAINER,
+        image=args.image,
+        image_pull_policy="IfNotPresent",
+        args=list(DAEMON_COMMAND),
+        env=[*environment(args.settings()), *_identity(node)],
+        ports=[_port("glusterd", contract.GLUSTERD_PORT), _port("brick", contract.BRICK_PORT_FIRST)],
+        volume_mounts=_mounts(args, read_only=False),
+        # Bricks keep their state in trusted.* attributes, which takes CAP_SYS_ADMIN. Narrower than
+        # privileged is issue 5, to be measured on Google's machines.
+        security_context=core.SecurityContextArgs(privileged=True),
+        resources=core.ResourceRequirementsArgs(requests={"cpu": "100m", "memory": "256Mi"}),
+    )
+
+
+def _sidecar(args: GlusterClusterArgs, node: layout.Node) -> core.ContainerArgs:
+    return core.ContainerArgs(
+        name=contract.SIDECAR_CONTAINER,
+        image=args.image,
+        image_pull_policy="IfNotPresent",
+        args=list(SIDECAR_COMMAND),
+        env=[*environment(args.settings()), *_identity(node)],
+        ports=[_port("health", contract.HEALTH_PORT)],
+        volume_mounts=_mounts(args, read_only=True),  # law 5: it never edits a disk
+        security_context=core.SecurityContextArgs(
+            # Root, for glusterd's socket and the pod's hosts file are root's; but next to no powers.
+            allow_privilege_escalation=False,
+            capabilities=core.CapabilitiesArgs(
+                drop=["ALL"],
+                # Folders in a brick's .glusterfs have mode 0600: not even their owner may enter them,
+                # and without it the pending heals are unknown. Seen on glusterd 10.3: nothing else is needed.
+                add=["DAC_READ_SEARCH"],
+            ),
+        ),
+        readiness_probe=_probe("/readyz", period=5, failures=3),
+        liveness_probe=_probe("/healthz", period=20, failures=3),
+        resources=core.ResourceRequirementsArgs(requests={"cpu": "20m", "memory": "64Mi"}),
+    )
+
+
+def _probe(path: str, *, period: int, failures: int) -> core.ProbeArgs:
+    return core.ProbeArgs(
+        http_get=core.HTTPGetActionArgs(path=path, port=contract.HEALTH_PORT),
+        period_seconds=period,
+        timeout_seconds=5,
+        failure_threshold=failures,
+    )

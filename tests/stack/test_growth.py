@@ -1,0 +1,104 @@
+"""Growth and shrink as the difference of two recordings: what `pulumi up` would be asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.stack.recording import CLUSTER, DISK, MAP, Recording, record
+
+sizes = st.integers(1, 7)
+kinds = st.integers(2, 3)
+
+
+@cache
+def of_sets(sets: int, replication: int, protect: bool = False) -> Recording:
+    return record(node_count=sets * replication, replication=replication, protect_disks=protect)
+
+
+def changed(before: Recording, after: Recording) -> set[str]:
+    """What is in both and not asked for in the very same words."""
+    both = before.requests.keys() & after.requests.keys()
+    return {urn for urn in both if before.requests[urn].whole != after.requests[urn].whole}
+
+
+def without(request: Mapping[str, Any], *path: str) -> dict[str, Any]:
+    copy = dict(request)
+    if len(path) == 1:
+        copy.pop(path[0], None)
+    else:
+        copy[path[0]] = without(copy[path[0]], *path[1:])
+    return copy
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes, sizes, kinds)
+def test_growth_only_adds_and_updates_the_plan(one: int, other: int, replication: int) -> None:
+    before, after = of_sets(min(one, other), replication), of_sets(max(one, other), replication)
+    assert before.requests.keys() <= after.requests.keys()
+    plan = before.one(MAP, "gluster-plan").urn
+    assert changed(before, after) == (set() if one == other else {plan})
+    old, new = before.requests[plan].whole, after.requests[plan].whole
+    for path in (
+        ("object", "data", "nodes"),
+        ("object", "metadata", "annotations", "pulumi.com/waitFor"),
+        ("dependencies",),
+    ):
+        old, new = without(old, *path), without(new, *path)
+    assert old == new, "of the plan only what is wanted may change"
+
+
+@settings(max_examples=25, deadline=None)
+@given(sizes, sizes, kinds)
+def test_what_growth_adds_belongs_to_the_new_nodes(one: int, other: int, replication: int) -> None:
+    few, many = sorted((one, other))
+    before, after = of_sets(few, replication), of_sets(many, replication)
+    new = range(few * replication + 1, many * replication + 1)
+    added = after.requests.keys() - before.requests.keys()
+    owners = {urn.rsplit("::", 1)[-1].removesuffix("-disk").rsplit("-", 1)[-1] for urn in added}
+    assert owners == {str(n) for n in new}
+    assert len(added) == 7 * len(new)  # component, disk, volume, claim, Service, controller, member
+
+
+@settings(max_examples=5, deadline=None)
+@given(sizes, kinds)
+def test_the_same_settings_ask_for_the_same(sets: int, replication: int) -> None:
+    again = record(node_count=sets * replication, replication=replication)
+    assert again.requests.keys() == of_sets(sets, replication).requests.keys()
+    assert not changed(of_sets(sets, replication), again)
+
+
+@settings(max_examples=15, deadline=None)
+@given(sizes, kinds)
+def test_names_in_kubernetes_and_at_google_are_unique(sets: int, replication: int) -> None:
+    recording = of_sets(sets, replication)
+    objects = [
+        (r.type, r.object["metadata"]["name"]) for r in recording.requests.values() if "metadata" in r.object
+    ]
+    disks = [r.object["name"] for r in recording.of(DISK)]
+    assert len(set(objects)) == len(objects)
+    assert len(set(disks)) == len(disks) == sets * replication
+
+
+def test_protection_changes_disks_alone() -> None:
+    before, after = of_sets(2, 2), of_sets(2, 2, protect=True)
+    assert changed(before, after) == {r.urn for r in before.of(DISK)}
+
+
+def test_a_bigger_disk_changes_no_pod() -> None:
+    before, after = record(disk_size_gb=10), record(disk_size_gb=20)
+    kinds = {urn.split("::")[2].split("$")[-1].split(":")[-1] for urn in changed(before, after)}
+    assert kinds == {"Disk", "PersistentVolume", "PersistentVolumeClaim"}
+
+
+def test_the_comparison_sees_a_difference() -> None:
+    """Else all of the above could pass on an empty comparison."""
+    before, after = of_sets(1, 2), record(node_count=2, image="other:1")
+    assert len(before.of(CLUSTER)) == 1
+    assert {"gluster-1", "gluster-2", "gluster-sample-app"} == {
+        urn.rsplit("::", 1)[-1] for urn in changed(before, after)
+    }
