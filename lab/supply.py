@@ -1,0 +1,49 @@
+"""What a lab is made from: programs and images, got ready beforehand and shared by all labs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from lab.paths import Paths
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Supply:
+    kube: Path
+    """Every Kubernetes program and CoreDNS in one file, chosen by the first argument or its own name."""
+    etcd: Path
+    pulumi: Path
+    template: Path
+    """A containerd root folder that holds the images."""
+    pause_image: str
+    cache: Path
+    """The folder that all of these are in; machines must see it."""
+    attacher: Path | None = None
+    resizer: Path | None = None
+
+
+def ensure(say: Say) -> Supply:
+    """Gets and builds what is missing. Raises LabError."""
+    tools = import_module("lab.tools").ensure(say)
+    images = import_module("lab.images").ensure(tools, say)
+    return Supply(
+        kube=tools.kube,
+        etcd=tools.etcd,
+        pulumi=tools.pulumi,
+        template=images.template,
+        pause_image=images.pause_image,
+        cache=tools.cache,
+        attacher=tools.attacher,
+        resizer=tools.resizer,
+    )
+
+
+def install_plugins(paths: Paths) -> Mapping[str, str]:
+    """Puts stand-ins where Pulumi looks for plugins and finds none; says for each part what it is."""
+    parts: Mapping[str, str] = import_module("lab.standins.install").install(paths)
+    return {"engine": "real", **parts}

@@ -1,0 +1,89 @@
+"""The lab itself, on real parts: it can be killed at any moment, repaired, and removed without a trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.cluster import Lab
+from lab.down import leftovers
+from lab.errors import Busy, LabError
+from lab.process import kill
+from lab.settings import Settings
+from lab.waiting import wait_for
+
+pytestmark = pytest.mark.lab
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    lab = Lab(tmp_path / "state", Settings(nodes=2))
+    try:
+        yield lab
+    finally:
+        lab.down()
+        assert leftovers(lab.paths) == []
+
+
+def test_up_twice_then_repair_what_died(lab: Lab) -> None:
+    said: list[str] = []
+    lab.up(said.append)
+    assert lab.ready() == [1, 2]
+    before = {name: lab.registry.get(name) for name in lab.registry.names()}
+
+    lab.up(said.append)
+    assert {name: lab.registry.get(name) for name in lab.registry.names()} == before
+
+    scheduler = lab.registry.get("kube-scheduler")
+    assert scheduler is not None
+    kill(scheduler)
+    lab.power_off(1)
+    lab.cut(2)
+    lab.pause_api()
+    said.clear()
+    lab.up(said.append)
+    assert lab.ready() == [1, 2]
+    for words in ("kube-scheduler had ended", "kn1 had no power", "kn2 had lost its network", "paused"):
+        assert any(words in line for line in said), words
+
+
+def test_a_machine_without_power_runs_nothing(lab: Lab) -> None:
+    lab.up(lambda _: None)
+    assert lab.node_exec(1, ["hostname"]) == "kn1\n"
+    first = lab.node(1).boot_id()
+    lab.power_off(1)
+    with pytest.raises(LabError, match="power-on 1"):
+        lab.node_exec(1, ["hostname"])
+    with pytest.raises(LabError, match="no power already"):
+        lab.power_off(1)
+    lab.power_on(1)
+    wait_for("it is back", lambda: 1 in lab.ready(), 60)
+    assert lab.node(1).boot_id() != first
+
+
+@pytest.mark.parametrize("moment", ["certificates", "prepared", "API server ready"])
+def test_a_killed_start_is_cleaned(lab: Lab, moment: str) -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-m", "lab", "up", "--cluster-only"],
+        cwd=ROOT,
+        env={**os.environ, "LAB_STATE": str(lab.paths.state), "LAB_NODES": "2"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with command:
+        assert command.stderr is not None
+        assert any(moment in line for line in command.stderr), "it ended before that moment"
+        with pytest.raises(Busy):
+            lab.down()
+        command.send_signal(signal.SIGKILL)
+    lab.down()
+    assert leftovers(lab.paths) == []
+    assert not lab.paths.state.exists()
