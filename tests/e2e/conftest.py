@@ -8,112 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from lab.cluster import Lab
-
-ROOT = Path(__file__).resolve().parents[2]
-PROJECT_FILES = (
-    "__main__.py",
-    "gluster_stack",
-    "sidecar",
-    "Pulumi.yaml",
-    "Pulumi.dev.yaml",
-    "requirements.txt",
-)
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 120) -> float:
-    """Seconds until `condition` held. Fails with `what` if it does not within `seconds`."""
-    started = time.monotonic()
-    while not condition():
-        if time.monotonic() - started > seconds:
-            pytest.fail(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.5)
-    return time.monotonic() - started
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The product's program on the lab's engine, in a copy of the project so that the checkout's own
-    stack settings stay as they are."""
-
-    lab: Lab
-    project: Path
-
-    def pulumi(self, *words: str, ok: bool = True) -> str:
-        done = subprocess.run(
-            ["pulumi", *words],
-            cwd=self.project,
-            env={**os.environ, **self.lab.environment()},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        if ok and done.returncode != 0:
-            pytest.fail(
-                f"pulumi {' '.join(words)}: {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
-            )
-        return done.stdout + done.stderr
-
-    def set(self, **config: object) -> None:
-        for key, value in config.items():
-            self.pulumi("config", "set", key, str(value))
-
-    def up(self) -> str:
-        return self.pulumi("up", "--yes", "--skip-preview")
-
-    def kubectl(self, *words: str) -> str:
-        return self.lab.kubectl(*words)
-
-    def pods(self) -> dict[str, str]:
-        """Names and UIDs of the gluster pods that are not going away."""
-        text = self.kubectl(
-            *("get", "pods", "-l", "role=gluster", "--no-headers", "-o"),
-            "custom-columns=:.metadata.name,:.metadata.uid,:.metadata.deletionTimestamp",
-        )
-        return {w[0]: w[1] for line in text.splitlines() if (w := line.split())[2] == "<none>"}
-
-    def pod(self, node: int) -> str:
-        return self.kubectl(
-            *("get", "pods", "-l", f"name=gluster-node-{node}", "-o", "jsonpath={.items[0].metadata.name}")
-        )
-
-    def machine(self, pod: str) -> int:
-        """Number of the lab's machine that the pod runs on."""
-        name = self.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
-        return int(name.removeprefix("kn"))
-
-    def ready(self, pod: str) -> bool:
-        status = '{.status.conditions[?(@.type=="Ready")].status}'
-        return self.kubectl("get", "pod", pod, "--ignore-not-found", "-o", f"jsonpath={status}") == "True"
-
-    def gluster(self, *words: str, node: int = 1) -> str:
-        return self.kubectl(
-            "exec", self.pod(node), "-c", "glusterd", "--", "gluster", "--mode=script", *words
-        )
-
-    def data(self, configmap: str, key: str) -> str:
-        return self.kubectl(
-            "get", "configmap", configmap, "--ignore-not-found", "-o", f"jsonpath={{.data.{key}}}"
-        )
-
-    def app(self, script: str) -> str:
-        """Runs a shell script in the sample pod."""
-        return self.kubectl("exec", "gluster-sample-app", "--", "sh", "-c", script)
-
-    def objects(self) -> str:
-        kinds = (
-            "rc,svc,endpointslices,pods,pvc,pv,configmaps,leases,serviceaccounts,roles,rolebindings,"
-            "storageclasses"
-        )
-        return self.kubectl("get", kinds, "-o", "name")
+from tests.e2e.bench import PROJECT_FILES, ROOT, Stack
 
 
 @pytest.fixture(scope="session")

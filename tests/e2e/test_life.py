@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Stack, wait_for
+
+from tests.e2e.bench import Stack, wait_for
 
 pytestmark = pytest.mark.lab
 

@@ -6,7 +6,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from pool import Pool, available, kube_binary, wait_for
+
+from tests.integration.pool import Pool, available, kube_binary, wait_for
 
 pytestmark = [pytest.mark.lab]
 

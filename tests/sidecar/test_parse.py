@@ -9,7 +9,8 @@ import pytest
 from gluster_sidecar import parse
 from gluster_sidecar.errors import ObservationError
 from gluster_sidecar.model import TaskState, Volume
-from world import brick, host
+
+from tests.sidecar.world import brick, host
 
 RECORDED = Path(__file__).with_name("recorded")
 VERSIONS = sorted(p.name for p in RECORDED.iterdir())

@@ -11,7 +11,8 @@ from gluster_sidecar import planner
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import Task, TaskState
 from gluster_sidecar.settings import Settings
-from world import World, brick, host
+
+from tests.sidecar.world import World, brick, host
 
 
 def formed(*nodes: int, replication: int = 2) -> World:

@@ -9,7 +9,8 @@ import pytest
 from gluster_sidecar import disk, hosts, report
 from gluster_sidecar.model import Cluster
 from gluster_sidecar.planner import Decision
-from world import World, brick, host
+
+from tests.sidecar.world import World, brick, host
 
 STEADY = Decision("steady")
 
