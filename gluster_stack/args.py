@@ -153,7 +153,7 @@ def _by_sidecar(name: str, value: object) -> str | None:
     for item in fields(Settings):
         if item.name == name:
             try:
-                item.metadata["read"](str(value))
+                item.metadata["read"](str(value).lower() if isinstance(value, bool) else str(value))
             except ValueError as error:
                 return str(error)
     return None

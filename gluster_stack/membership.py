@@ -80,16 +80,16 @@ def declare_plan(
     opts: pulumi.ResourceOptions,
 ) -> core.ConfigMap:
     """Which nodes are wanted, and where `up` waits until the volume is that; gone means teardown."""
-    wanted = contract.format_nodes(node.number for node in nodes)
+    data = {str(PlanKey.NODES): contract.format_nodes(node.number for node in nodes)}
     return core.ConfigMap(
         f"{name}-plan",
         metadata=meta.ObjectMetaArgs(
             name=contract.PLAN_NAME,
             namespace=args.namespace,
             labels={**layout.cluster_labels(args.cluster_name), contract.KIND_LABEL: str(Kind.PLAN)},
-            annotations=wait_for(f".data.{PlanKey.SETTLED}", wanted),
+            annotations=wait_for(f".data.{PlanKey.SETTLED}", contract.settled_mark(data)),
         ),
-        data={str(PlanKey.NODES): wanted},
+        data=data,
         opts=pulumi.ResourceOptions.merge(
             opts,
             pulumi.ResourceOptions(

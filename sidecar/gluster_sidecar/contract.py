@@ -22,7 +22,9 @@ rest and write them as field manager `FIELD_MANAGER`, so neither sees the other'
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -40,6 +42,10 @@ CLUSTER_LABEL: Final = f"{DOMAIN}/cluster"
 
 NODE_LABEL: Final = f"{DOMAIN}/node"
 """On a node's pod and member object; the node's number."""
+
+TEMPLATE_ANNOTATION: Final = f"{DOMAIN}/template"
+"""On a node's pod: `template_mark` of the template it was made from. A pod whose mark is not the
+plan's is outdated, for a ReplicationController does not replace pods when its template changes."""
 
 FIELD_MANAGER: Final = "gluster-sidecar"
 """Who writes status. Must not begin with `kubectl`: the Pulumi provider takes such fields over."""
@@ -89,6 +95,11 @@ class MemberKey(StrEnum):
     """Entries that wait to be healed onto or from its brick; empty when not known."""
     KNOWS = "knows"
     """Numbers of the nodes whose addresses are in its hosts file."""
+    USED = "usedBytes"
+    FREE = "freeBytes"
+    """Of its disk; empty when not known."""
+    ORDER = "order"
+    """Written by the actor: why what the stack asks of the node is not done; empty when it is."""
 
 
 class MemberState(StrEnum):
@@ -99,6 +110,8 @@ class MemberState(StrEnum):
     """In the pool, without a brick yet."""
     JOINED = "joined"
     DRAINING = "draining"
+    REPLACED = "replaced"
+    """A spare has taken its place while it stayed away; its disk holds an old copy and stays unused."""
     BLOCKED = "blocked"
     """Stopped for a reason that needs a person; `MemberKey.WHY` says which."""
 
@@ -108,10 +121,23 @@ class PlanKey(StrEnum):
 
     NODES = "nodes"
     """Written by the stack: the wanted nodes, as by `format_nodes`."""
+    SPARES = "spares"
+    """Written by the stack: nodes that wait to take the place of one that stays away."""
+    TEMPLATE = "template"
+    """Written by the stack: `template_mark` that every node's pod shall have; empty for any."""
+    OPTIONS = "options"
+    """Written by the stack: volume options as a JSON object of texts; they win over our own."""
+    GRACE = "graceSeconds"
+    """Written by the stack: seconds that a node may stay away before a spare takes its place."""
     SETTLED = "settled"
-    """Written by the actor: the wanted nodes once all of them are joined; what `up` waits for."""
+    """Written by the actor: `settled_mark` of what the stack wrote, once all of it holds; what `up`
+    waits for."""
     WHY = "why"
     """Written by the actor: what the cluster still waits for."""
+
+
+DECLARED: Final = (PlanKey.NODES, PlanKey.SPARES, PlanKey.TEMPLATE, PlanKey.OPTIONS, PlanKey.GRACE)
+"""What the stack writes into the plan."""
 
 
 class StatusKey(StrEnum):
@@ -127,6 +153,12 @@ class StatusKey(StrEnum):
     REBALANCE_BRICKS = "rebalanceBricks"
     REBALANCE_AFTER = "rebalanceAfter"
     """A rebalance that was asked for: over which bricks, and the id of the one seen before it."""
+    SUSPECTS = "suspects"
+    """Bricks that have been away since their set was last seen whole: they may lack writes."""
+    AWAY = "away"
+    """Nodes that stay away and since when, `3=2026-01-01T00:00:00+00:00` one a line."""
+    REPLACED = "replaced"
+    """Nodes whose place a spare has taken, `3=5` one a line."""
 
 
 def controller_name(node: int) -> str:
@@ -175,6 +207,24 @@ def format_nodes(nodes: Iterable[int]) -> str:
     '1,2,10'
     """
     return ",".join(str(node) for node in sorted(set(nodes)))
+
+
+def settled_mark(data: Mapping[str, str]) -> str:
+    """What `PlanKey.SETTLED` says once everything that the stack wrote into the plan holds.
+
+    The nodes for a person, and a digest, so that a change of anything else is waited for too.
+
+    >>> settled_mark({"nodes": "1,2", "settled": "anything"}) == settled_mark({"nodes": "1,2"})
+    True
+    """
+    declared = {str(key): data.get(key, "") for key in DECLARED}
+    digest = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{data.get(PlanKey.NODES, '')}@{digest}"
+
+
+def template_mark(template: object) -> str:
+    """A digest of what all nodes' pod templates share, as plain values."""
+    return hashlib.sha256(json.dumps(template, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def parse_nodes(text: str) -> frozenset[int]:

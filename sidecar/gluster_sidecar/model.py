@@ -50,7 +50,19 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """What the stack asks of the cluster as a whole."""
+
     nodes: frozenset[int]
+    spares: frozenset[int] = frozenset()
+    """Nodes beyond `nodes` that wait to take the place of one that stays away."""
+    template: str = ""
+    """Mark of the pod template that every node shall run; empty for any."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Volume options that win over our own."""
+    grace_seconds: int | None = None
+    """How long a node may stay away before a spare takes its place; None for ever."""
+    mark: str = ""
+    """What `settled` shall say once all of this holds."""
     settled: str = ""
 
 

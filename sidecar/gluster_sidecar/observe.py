@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from .contract import (
     StatusKey,
     host_name,
     parse_nodes,
+    settled_mark,
 )
 from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
@@ -160,7 +162,16 @@ def plan(item: Object | None) -> Plan | None:
     if item is None or "deletionTimestamp" in item["metadata"]:
         return None
     data = item.get("data") or {}
-    return Plan(parse_nodes(data[PlanKey.NODES]), data.get(PlanKey.SETTLED, ""))
+    grace = data.get(PlanKey.GRACE, "")
+    return Plan(
+        nodes=parse_nodes(data[PlanKey.NODES]),
+        spares=parse_nodes(data.get(PlanKey.SPARES, "")),
+        template=data.get(PlanKey.TEMPLATE, ""),
+        options=json.loads(data.get(PlanKey.OPTIONS) or "{}"),
+        grace_seconds=int(grace) if grace else None,
+        mark=settled_mark(data),
+        settled=data.get(PlanKey.SETTLED, ""),
+    )
 
 
 def notes(item: Object | None) -> Notes:

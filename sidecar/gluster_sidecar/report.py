@@ -87,7 +87,7 @@ def plan_document(cluster: Cluster, decision: Decision) -> dict[str, str]:
     if missing and decision.waits_for:
         why += f"; {decision.waits_for}"
     return {
-        str(PlanKey.SETTLED): "" if missing else format_nodes(cluster.plan.nodes),
+        str(PlanKey.SETTLED): "" if missing else cluster.plan.mark,
         str(PlanKey.WHY): why,
     }
 

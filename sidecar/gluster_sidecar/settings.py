@@ -40,6 +40,12 @@ def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
     return read
 
 
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
 _SET = _matching(re.compile(".+"), "set")
 
 
@@ -91,6 +97,9 @@ class Settings:
     replication: int = _setting("REPLICATION", _integer(2, 16), 2)
     """Copies of every file; nodes join and leave in sets of this size."""
 
+    arbiter: bool = _setting("ARBITER", _boolean, False)
+    """The last brick of each set keeps names and attributes only (`replica 3 arbiter 1`)."""
+
     namespace: str = _setting("K8SNAMESPACE", _matching(_DNS_LABEL, "a namespace"), "default")
 
     @property
@@ -109,6 +118,7 @@ class Settings:
     def to_env(self) -> dict[str, str]:
         """The environment from which `from_env` makes an equal value."""
         env = {str(f.metadata["variable"]): str(getattr(self, f.name)) for f in fields(self)}
+        env[PREFIX + "ARBITER"] = str(self.arbiter).lower()
         env[PREFIX + "POD_LABELS"] = _write_labels(self.pod_labels)
         return env
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from gluster_sidecar.contract import settled_mark
 
 from lab.cluster import Lab
 
@@ -98,6 +100,11 @@ class Stack:
         return self.kubectl(
             "get", "configmap", configmap, "--ignore-not-found", "-o", f"jsonpath={{.data.{key}}}"
         )
+
+    def settled(self) -> str:
+        """The nodes of the plan if all that it asks for holds, else nothing."""
+        plan = json.loads(self.kubectl("get", "configmap", "gluster-plan", "-o", "jsonpath={.data}"))
+        return str(plan["nodes"]) if plan.get("settled") == settled_mark(plan) else ""
 
     def app(self, script: str) -> str:
         """Runs a shell script in the sample pod."""

@@ -38,7 +38,7 @@ def known() -> dict[str, str]:
 def test_up_ends_with_a_volume_in_a_pod(stack: Stack, known: dict[str, str]) -> None:
     stack.set(nodeCount=2)
     stack.up()
-    assert stack.data("gluster-plan", "settled") == "1,2"
+    assert stack.settled() == "1,2"
     wait_for("the sample app is ready", lambda: stack.ready("gluster-sample-app"))
     assert "fuse.glusterfs" in stack.app("grep /mnt/glusterfs /proc/mounts")
     stack.app(f"head -c 20000000 /dev/urandom > {FILE}")
@@ -62,7 +62,7 @@ def test_growth_only_adds(stack: Stack, known: dict[str, str]) -> None:
     assert len(planned["update"]) == 1
     assert "plan" in planned["update"][0]
     stack.up()
-    assert stack.data("gluster-plan", "settled") == "1,2,3,4"
+    assert stack.settled() == "1,2,3,4"
     assert before.items() <= stack.pods().items(), "a pod that was there has been made again"
     assert "Number of Bricks: 2 x 2 = 4" in stack.gluster("volume", "info", "data")
     wait_for("the data is spread", lambda: len(stack.data("gluster-status", "balanced").split()) == 4)
@@ -109,7 +109,7 @@ def test_shrink_moves_the_data_first(stack: Stack, known: dict[str, str]) -> Non
     )
     assert member < output.index("gluster-3 deleted", member), "the controller went before the data was safe"
     assert "Number of Bricks: 1 x 2 = 2" in stack.gluster("volume", "info", "data")
-    assert stack.data("gluster-plan", "settled") == "1,2"
+    assert stack.settled() == "1,2"
     assert checksums(stack) == known["sums"]
     assert not list(stack.lab.disks.rglob("*node-3-disk.img"))
 

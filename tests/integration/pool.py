@@ -31,6 +31,7 @@ from gluster_sidecar.contract import (
     PlanKey,
     format_nodes,
     member_name,
+    settled_mark,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,7 +233,11 @@ class Pool:
         return found
 
     def settled(self, *nodes: int) -> None:
-        wait_for(f"nodes {nodes} settled", lambda: self.data(PLAN_NAME).get("settled") == format_nodes(nodes))
+        wait_for(f"nodes {nodes} settled", lambda: self.is_settled(*nodes))
+
+    def is_settled(self, *nodes: int) -> bool:
+        plan = self.data(PLAN_NAME)
+        return plan.get("nodes") == format_nodes(nodes) and plan.get("settled") == settled_mark(plan)
 
     # -- machines ----------------------------------------------------------------------------------------
 

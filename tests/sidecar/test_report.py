@@ -60,7 +60,7 @@ def test_joined_means_a_running_brick() -> None:
 
 def test_settled_names_the_wanted_nodes_only_when_all_of_them_serve() -> None:
     cluster = formed()
-    assert report.plan_document(cluster, STEADY) == {"settled": "1,2", "why": ""}
+    assert report.plan_document(cluster, STEADY) == {"settled": "1,2@x", "why": ""}
     well = cluster.members[2]
     for ill in (replace(well, joined=False), replace(well, terminating=True), replace(well, held=False)):
         broken = replace(cluster, members={**cluster.members, 2: ill})

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from gluster_sidecar import actions as do
 from gluster_sidecar import planner
-from gluster_sidecar.contract import MemberState, host_name
+from gluster_sidecar.contract import MemberState, format_nodes, host_name
 from gluster_sidecar.model import (
     Brick,
     Cluster,
@@ -73,7 +73,7 @@ class World:
 
     def want(self, *nodes: int) -> None:
         """As `pulumi up`: new members first, then the plan, then the deletions."""
-        self.plan = Plan(frozenset(nodes))
+        self.plan = Plan(frozenset(nodes), mark=f"{format_nodes(nodes)}@x")
         gone = self.living - set(nodes)
         self.living -= gone
         self.terminating |= gone
