@@ -21,9 +21,8 @@ def say(line: str) -> None:
 
 
 def up(lab: Lab, arguments: argparse.Namespace) -> None:
-    lab.up(say)
+    parts = lab.up(say)
     if not arguments.cluster_only:
-        parts = lab.install_plugins()
         stack.up(lab, arguments.project)
         stack.report(lab, parts, say)
 

@@ -54,8 +54,11 @@ class Lab:
             raise LabError(f"there is no lab in {self.paths.state}: `make up` starts one")
         return record
 
-    def up(self, say: Say = print) -> None:
-        """Starts what does not run and leaves alone what does; returns when every machine is Ready."""
+    def up(self, say: Say = print) -> Mapping[str, str]:
+        """Starts what does not run and leaves alone what does; returns when every machine is Ready.
+
+        Says for each part of Pulumi whether it is real or stands in.
+        """
         phases = Phases(say)
         machine.ensure(say)
         ready = supply.ensure(say)
@@ -63,10 +66,7 @@ class Lab:
         with locked(self.paths.lock):
             record = self._prepare(say)
             Start(self, record, ready, phases).run()
-
-    def install_plugins(self) -> Mapping[str, str]:
-        """Makes Pulumi complete; says for each of its parts whether it is real or stands in."""
-        return supply.install_plugins(self.paths)
+            return supply.install_plugins(self.paths, ready)
 
     def down(self) -> None:
         """Ends and removes everything but caches. Raises LabError with what it could not remove."""
@@ -195,8 +195,7 @@ class Start:
         plane.wait_ready()
         self.phases.done("API server ready")
         plane.start_others(self.phases.say)
-        if disk_driver.present():
-            disk_driver.DiskDriver(paths, self.supply, self.lab.registry).start(self.phases.say)
+        disk_driver.DiskDriver(paths, self.supply, self.lab.registry).start(self.phases.say)
         self.lab.kubectl("apply", "--server-side", "-f", "-", stdin=objects.all_objects(settings))
         self._power_on(nodes)
         wait_for("all machines are Ready", self._all_ready, 180, self._not_ready)

@@ -16,14 +16,11 @@ from lab.addresses import node_name
 from lab.paths import CHECKOUT, Paths
 from lab.process import Registry
 from lab.settings import Settings
+from lab.standins.pd_csi.names import DISKS
 from lab.supply import Supply
+from lab.tools import stubs
 
 CONTROLLER = "pd-csi-controller"
-
-
-def present() -> bool:
-    """Whether the stand-in is in this checkout."""
-    return all((CHECKOUT / f"lab/standins/pd_csi/{part}.py").exists() for part in ("controller", "node"))
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class DiskDriver:
 
 
 def program_environment(paths: Paths) -> dict[str, str]:
-    return {"PYTHONPATH": str(CHECKOUT), "GLUSTER_LAB_DISKS": str(paths.disks)}
+    return {"PYTHONPATH": f"{CHECKOUT}:{stubs.folder()}", DISKS: str(paths.disks)}
 
 
 def node_service(paths: Paths, settings: Settings, node: int) -> dict[str, Any]:

@@ -8,19 +8,17 @@ lost, and starting takes a second instead of a minute.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lab import cgroups, disk_driver, node_config
+from lab import cgroups, disk_driver, images, node_config
 from lab.addresses import node_address, node_name, pod_range
 from lab.errors import LabError
 from lab.network import Network
 from lab.paths import CHECKOUT, Paths
 from lab.process import Process, Registry, alive, kill, look
-from lab.run import run
 from lab.settings import Settings
 from lab.supply import Supply
 from lab.waiting import wait_for
@@ -53,9 +51,9 @@ class Node:
         for link, target in (("var/run", "/run"), ("var/lock", "/run/lock")):
             if not (self.folder / link).is_symlink():
                 (self.folder / link).symlink_to(target)
-        images = self.folder / "var/lib/containerd"
-        if not images.exists():
-            clone(supply.template, images)
+        root = self.folder / "var/lib/containerd"
+        if not root.exists():
+            images.clone(supply.template, root)
         self._configure(self.folder / "etc", supply)
 
     def start(self) -> None:
@@ -173,9 +171,8 @@ class Node:
             {"name": "containerd", "argv": containerd},
             {"name": "kubelet", "argv": kubelet, "needs": node_config.CONTAINERD_SOCKET},
             {"name": "kube-proxy", "argv": proxy},
+            disk_driver.node_service(self.paths, self.settings, self.number),
         ]
-        if disk_driver.present():
-            services.append(disk_driver.node_service(self.paths, self.settings, self.number))
         return [{**service, "log": f"{self.name}-{service['name']}"} for service in services]
 
 
@@ -192,19 +189,3 @@ def manifest(number: int, zone: str) -> dict[str, Any]:
         "metadata": {"name": node_name(number), "labels": labels},
         "spec": {"podCIDR": pod_range(number), "podCIDRs": [pod_range(number)]},
     }
-
-
-def clone(template: Path, target: Path) -> None:
-    """A containerd root of its own that shares the images' files with the template.
-
-    Snapshots and blobs are never written again, so hard links do; the databases are copied.
-    """
-    new = target.with_suffix(".new")
-    shutil.rmtree(new, ignore_errors=True)
-    same_disk = template.stat().st_dev == target.parent.stat().st_dev
-    run(["cp", "-a", *(["--link"] if same_disk else ["--reflink=auto"]), str(template), str(new)])
-    for database in new.glob("*/*.db"):
-        original = database.read_bytes()
-        database.unlink()
-        database.write_bytes(original)
-    new.rename(target)

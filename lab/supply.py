@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,6 +26,8 @@ class Supply:
     """The folder that all of these are in; machines must see it."""
     attacher: Path | None = None
     resizer: Path | None = None
+    language_exec: Path | None = None
+    """What a stand-in of Pulumi's Python language host runs programs with; None beside the real host."""
 
 
 def ensure(say: Say) -> Supply:
@@ -40,10 +43,14 @@ def ensure(say: Say) -> Supply:
         cache=tools.cache,
         attacher=tools.attacher,
         resizer=tools.resizer,
+        language_exec=tools.language_exec,
     )
 
 
-def install_plugins(paths: Paths) -> Mapping[str, str]:
-    """Puts stand-ins where Pulumi looks for plugins and finds none; says for each part what it is."""
-    parts: Mapping[str, str] = import_module("lab.standins.install").install(paths)
-    return {"engine": "real", **parts}
+def install_plugins(paths: Paths, supply: Supply) -> Mapping[str, str]:
+    """Makes Pulumi complete: real plugins where there are any, stand-ins elsewhere. Says which are which."""
+    install = import_module("lab.standins.install").install
+    parts: Mapping[str, str] = install(
+        paths.pulumi_home, paths.bin, Path(sys.executable), supply.language_exec
+    ).parts()
+    return {"Pulumi engine": "real", **parts}
