@@ -199,6 +199,8 @@ class Start:
         self.lab.kubectl("apply", "--server-side", "-f", "-", stdin=objects.all_objects(settings))
         self._power_on(nodes)
         wait_for("all machines are Ready", self._all_ready, 180, self._not_ready)
+        if any([node.load_image(self.supply) for node in nodes]):
+            self.phases.done("the image had changed: loaded into the machines")
         # Without it the first pod would be refused.
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         wait_for("the default service account exists", lambda: api.get(account) is not None, 30)

@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.network import Network
 from lab.paths import CHECKOUT, Paths
 from lab.process import Process, Registry, alive, kill, look
+from lab.run import run
 from lab.settings import Settings
 from lab.supply import Supply
 from lab.waiting import wait_for
@@ -54,7 +55,27 @@ class Node:
         root = self.folder / "var/lib/containerd"
         if not root.exists():
             images.clone(supply.template, root)
+            self._note_image(supply)
         self._configure(self.folder / "etc", supply)
+
+    def load_image(self, supply: Supply) -> bool:
+        """Gives the running machine the product's image as it is now; False if it has it.
+
+        Pods that are there go on with the one they were started from.
+        """
+        if self._image_note.exists() and self._image_note.read_text() == supply.image_archive.parent.name:
+            return False
+        import_ = ("ctr", "--namespace", images.NAMESPACE, "images", "import", str(supply.image_archive))
+        run([*self.entry(), *import_], timeout=300)
+        self._note_image(supply)
+        return True
+
+    @property
+    def _image_note(self) -> Path:
+        return self.folder / "etc/image"
+
+    def _note_image(self, supply: Supply) -> None:
+        self._image_note.write_text(supply.image_archive.parent.name)
 
     def start(self) -> None:
         """Switches the power on. Returns when PID 1 has taken over; the kubelet needs a moment more."""

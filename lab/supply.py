@@ -21,6 +21,8 @@ class Supply:
     pulumi: Path
     template: Path
     """A containerd root folder that holds the images."""
+    image_archive: Path
+    """The product's image as `ctr images import` takes it; its folder is named by the content."""
     pause_image: str
     cache: Path
     """The folder that all of these are in; machines must see it."""
@@ -39,6 +41,7 @@ def ensure(say: Say) -> Supply:
         etcd=tools.etcd,
         pulumi=tools.pulumi,
         template=images.template,
+        image_archive=images.archive,
         pause_image=images.pause_image,
         cache=tools.cache,
         attacher=tools.attacher,

@@ -19,7 +19,11 @@ _END: Final = "# gluster-sidecar: end"
 
 
 def merged(text: str, addresses: Mapping[int, str], namespace: str) -> str:
-    """`text` with our block replaced; the full name first, for that is what reverse look-ups give."""
+    """`text` with our block replaced, and first.
+
+    glusterd names a peer by the first name that a look-up of its address gives, and a pod on the
+    machine's network gets the machine's own hosts file, which may know that address by another name.
+    """
     kept, ours = [], False
     for line in text.splitlines():
         if line in (_BEGIN, _END):
@@ -27,7 +31,7 @@ def merged(text: str, addresses: Mapping[int, str], namespace: str) -> str:
         elif not ours:
             kept.append(line)
     block = [f"{address}\t{host_name(node, namespace)}" for node, address in sorted(addresses.items())]
-    return "\n".join([*kept, _BEGIN, *block, _END]) + "\n"
+    return "\n".join([_BEGIN, *block, _END, *kept]) + "\n"
 
 
 def write(addresses: Mapping[int, str], namespace: str, file: Path = FILE) -> bool:
