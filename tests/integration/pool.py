@@ -1,14 +1,14 @@
 """Real glusterd daemons and real sidecars in network namespaces, around a real API server.
 
-Seconds to start: there is no kubelet, so pods are objects whose status the test writes, as a kubelet
-would. What it does not imitate: containers, Services, DNS, scheduling (the lab has them). A node is an
-own PID 1 with own mounts; killing it is a power cut.
+All programs of a node are the shipped image's, on an overlay of its file system. Seconds to start:
+there is no kubelet, so pods are objects whose status the test writes, as a kubelet would. What it does
+not imitate: containers, Services, DNS, scheduling (the lab has them). A node is an own PID 1 with own
+mounts; killing it is a power cut.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -34,6 +34,9 @@ from gluster_sidecar.contract import (
     settled_mark,
 )
 
+from lab import rootfs
+from lab import tools as lab_tools
+
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "integration"
 HUB = "10.9.0.1"
@@ -42,26 +45,24 @@ DISK_SIZE = "1G"
 NODE_INIT = """
 set -e
 mount --make-rprivate /
-mkdir -p /data; mount -o loop {folder}/disk.img /data
-mkdir -p /usr/share/gluster-stack
-mount -t tmpfs tmpfs /usr/share/gluster-stack
-cp -r /var/lib/glusterd /usr/share/gluster-stack/glusterd.d
-for place in run log lib; do mkdir -p {folder}/$place; done
-rm -rf {folder}/run/*
-mount --bind {folder}/log /var/log/glusterfs; mkdir -p /var/log/glusterfs/bricks
-mount --bind {folder}/lib /var/lib; mkdir -p /var/lib/glusterd
-mount --bind {folder}/hosts /etc/hosts
-mount -t tmpfs tmpfs /etc/glusterfs
-mount --bind {folder}/run /run; mkdir -p /run/gluster
-export KUBERNETES_SERVICE_HOST={hub} KUBERNETES_SERVICE_PORT=6443
-mkdir -p /run/secrets/kubernetes.io/serviceaccount
-cp {pki}/ca.crt {pki}/token /run/secrets/kubernetes.io/serviceaccount/
-export PYTHONPATH={root}/sidecar GLUSTER_SIDECAR_NODE_NUMBER={node} GLUSTER_SIDECAR_POD_NAME={pod}
-export GLUSTER_SIDECAR_SLEEP_SECONDS=2 GLUSTER_SIDECAR_UNHEALTHY_SECONDS=3
-set +e
-{python} -m gluster_sidecar.daemon >>{folder}/daemon.log 2>&1 & echo $! > /run/daemon.pid
-{python} -m gluster_sidecar >>{folder}/sidecar.log 2>&1 & echo $! > /run/sidecar.pid
-while :; do wait -n || sleep 0.2; done
+cd {folder}
+mkdir -p upper work root
+mount -t overlay overlay -o lowerdir={rootfs},upperdir=upper,workdir=work root
+cd root
+mkdir -p data
+mount -o loop{flags} {folder}/disk.img data
+mount --rbind /dev dev; mount -t proc proc proc; mount -t tmpfs tmpfs run
+mount --bind {root}/sidecar/gluster_sidecar usr/lib/python3/dist-packages/gluster_sidecar
+mount --bind {folder}/hosts etc/hosts
+mkdir -p run/gluster run/secrets/kubernetes.io/serviceaccount
+cp {pki}/ca.crt {pki}/token run/secrets/kubernetes.io/serviceaccount/
+export PYTHONDONTWRITEBYTECODE=1 KUBERNETES_SERVICE_HOST={hub} KUBERNETES_SERVICE_PORT=6443
+export GLUSTER_SIDECAR_NODE_NUMBER={node} GLUSTER_SIDECAR_POD_NAME={pod}
+export GLUSTER_SIDECAR_SLEEP_SECONDS=2 GLUSTER_SIDECAR_UNHEALTHY_SECONDS=3 {environment}
+exec chroot . /usr/bin/tini -g -- bash -c '
+python3 -m gluster_sidecar.daemon >>/var/log/daemon.log 2>&1 & echo $! > /run/daemon.pid
+python3 -m gluster_sidecar >>/var/log/sidecar.log 2>&1 & echo $! > /run/sidecar.pid
+while :; do wait -n || sleep 0.2; done'
 """
 
 
@@ -88,6 +89,10 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float = 90) -> N
 class Pool:
     folder: Path
     kube: Path
+    rootfs: Path
+    """The product's image as a folder."""
+    environment: str = ""
+    """More variables of every sidecar, `KEY=VALUE` words."""
     name: str = field(default_factory=lambda: f"it{secrets.token_hex(2)}")
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     births: dict[int, int] = field(default_factory=dict)
@@ -241,12 +246,12 @@ class Pool:
 
     # -- machines ----------------------------------------------------------------------------------------
 
-    def power_on(self, node: int) -> None:
+    def power_on(self, node: int, flags: str = "") -> None:
+        """`flags`: more mount options of its disk."""
         folder, netns = self.folder / f"n{node}", f"{self.name}-{node}"
         if not folder.exists():
             folder.mkdir()
-            run("truncate", "-s", DISK_SIZE, str(folder / "disk.img"))
-            run("mkfs.ext4", "-q", "-F", str(folder / "disk.img"))
+            self._make_disk(node)
             run("ip", "netns", "add", netns)
             # fmt: off
             run("ip", "-n", f"{self.name}-hub", "link", "add", f"v{node}", "type", "veth",
@@ -260,12 +265,14 @@ class Pool:
         (folder / "hosts").write_text("127.0.0.1 localhost\n")
         script = NODE_INIT.format(
             folder=folder,
+            rootfs=self.rootfs,
             hub=HUB,
             pki=self.folder / "pki",
             root=ROOT,
             node=node,
             pod=self.pod_name(node),
-            python=sys.executable,
+            flags=f",{flags}" if flags else "",
+            environment=self.environment,
         )
         with (folder / "init.log").open("ab") as log:
             namespaces = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -283,14 +290,23 @@ class Pool:
         process.kill()
         process.wait()
 
+    def lose_disk(self, node: int) -> None:
+        """Puts a blank disk in the place of a node's, which must be off."""
+        (self.folder / f"n{node}/disk.img").unlink()
+        self._make_disk(node)
+
+    def _make_disk(self, node: int) -> None:
+        disk = str(self.folder / f"n{node}/disk.img")
+        run("truncate", "-s", DISK_SIZE, disk)
+        run("mkfs.ext4", "-q", "-F", disk)
+
     def inside(self, node: int, *command: str) -> str:
         init = run("pgrep", "-P", str(self.processes[f"n{node}"].pid)).split()[0]
-        return run("nsenter", "-t", init, "--mount", "--net", "--pid", *command)
+        return run("nsenter", "-t", init, "--mount", "--net", "--pid", "--root", "--wd=/", *command)
 
     def signal(self, node: int, which: str, number: signal.Signals) -> None:
         """To `daemon` or `sidecar` of a node, by its recorded process id."""
-        pid = (self.folder / f"n{node}/run/{which}.pid").read_text().strip()
-        self.inside(node, "kill", f"-{number.value}", pid)
+        self.shell(node, f"kill -{number.value} $(cat /run/{which}.pid)")
 
     def gluster(self, node: int, *words: str) -> str:
         return self.inside(node, "gluster", "--mode=script", *words)
@@ -299,21 +315,16 @@ class Pool:
         return self.inside(node, "sh", "-c", script)
 
     def log(self, node: int) -> str:
-        return (self.folder / f"n{node}/sidecar.log").read_text()
+        return (self.folder / f"n{node}/upper/var/log/sidecar.log").read_text()
 
 
-def kube_binary() -> Path:
-    """The multi-call Kubernetes binary: built or found by the lab's tools."""
-    if named := os.environ.get("LAB_KUBE"):
-        return Path(named)
-    from lab import tools
-
-    return tools.ensure(lambda line: print(line, file=sys.stderr, flush=True)).kube
+@dataclass(frozen=True)
+class Parts:
+    kube: Path
+    rootfs: Path
 
 
-def available() -> str:
-    """Why these tests cannot run here; empty if they can."""
-    if os.geteuid() != 0:
-        return "needs root for network namespaces"
-    missing = [tool for tool in ("glusterd", "etcd", "openssl") if shutil.which(tool) is None]
-    return f"needs {', '.join(missing)}" if missing else ""
+def parts() -> Parts:
+    """The programs, as the lab has them. Raises LabError."""
+    tools = lab_tools.ensure(lambda line: print(line, file=sys.stderr, flush=True))
+    return Parts(tools.kube, rootfs.ensure(tools, print))

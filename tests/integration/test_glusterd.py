@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.pool import Pool, available, kube_binary, wait_for
+from tests.integration.pool import Pool, parts, wait_for
 
 pytestmark = [pytest.mark.lab]
 
@@ -18,9 +18,8 @@ SUM = MOUNT + "cd /run/t && ls f* | sort | xargs sha256sum | sha256sum"
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    if why := available():
-        pytest.fail(why)
-    pool = Pool(tmp_path_factory.mktemp("pool"), kube_binary())
+    found = parts()
+    pool = Pool(tmp_path_factory.mktemp("pool"), found.kube, found.rootfs)
     try:
         pool.start()
         yield pool
@@ -108,13 +107,13 @@ def test_a_power_cut_and_return_heals_without_a_command(pool: Pool, checksum: di
     pool.shell(1, MOUNT + "for i in $(seq 20); do echo $i > /run/t/away$i; done")
     assert "away" in pool.shell(1, "ls /data/brick")
     assert pool.shell(1, SUM) == checksum["all"]
-    changes = pool.log(1).count("gluster volume")
+    changes = pool.log(1).count("gluster_sidecar.gluster gluster")
     pool.power_on(2)
     pool.announce(2)
     wait_for("node 2 serves again", lambda: pool.data("gluster-member-2").get("why", "").startswith("serves"))
     listing = "ls /data/brick | sort"
     wait_for("the files are healed", lambda: pool.shell(2, listing) == pool.shell(1, listing))
-    assert pool.log(1).count("gluster volume") == changes, "healing takes no command"
+    assert pool.log(1).count("gluster_sidecar.gluster gluster") == changes, "healing takes no command"
 
 
 def test_teardown_lets_all_members_go_and_moves_nothing(pool: Pool) -> None:
