@@ -13,6 +13,7 @@ from . import health as health_server
 from . import planner
 from .contract import KIND_LABEL
 from .errors import ApiError, SettingsError
+from .events import Events
 from .execute import Executor
 from .gluster import Cli
 from .health import Health
@@ -79,6 +80,7 @@ def _run(settings: Settings, identity: Identity, api: Api, *, dry_run: bool) -> 
         api=api,
         lease=Lease(api, settings.namespace, identity.pod_name),
         health=Health(),
+        events=Events(api, settings.namespace, identity.pod_name),
         wake=wake,
     )
     if dry_run:
@@ -99,11 +101,14 @@ def _dry_run(loop: Loop, settings: Settings) -> int:
     except ApiError as error:
         print(f"gluster_sidecar: {error}", file=sys.stderr)
         return 1
-    decision = planner.plan(seen.cluster, settings)
-    print(f"rule: {decision.rule}")
     print(f"seniority: {', '.join(map(str, seen.cluster.seniority)) or 'none'}")
-    for step in decision.steps:
-        print(f"step: {step}")
+    for what, decision in (
+        ("for this node", planner.plan_own(seen.cluster, settings)),
+        ("for the cluster", planner.plan(seen.cluster, settings)),
+    ):
+        print(f"{what}, rule {decision.rule}:")
+        for step in decision.steps or ("nothing to do",):
+            print(f"  {step}")
     return 0
 
 

@@ -5,7 +5,9 @@ A step carries all that its execution needs; `execute.py` adds nothing and decid
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class ProbePeer:
 @dataclass(frozen=True, slots=True)
 class DetachPeer:
     host: str
+    force: bool = False
+    """For a peer without bricks that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class CreateVolume:
     name: str
     replica: int
     bricks: tuple[str, ...]
+    arbiter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,36 @@ class StopRemoval:
 class CommitRemoval:
     name: str
     bricks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceBrick:
+    """Puts a new, empty brick in the place of another; the rest of its set heals it."""
+
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    """Its controller makes it anew, from the template of now. Carried out only on this very pod."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartGlusterd:
+    """On this node: bricks that died are started, those that run go on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteHealth:
+    whole: frozenset[str]
+    away: Mapping[int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +159,10 @@ Action = (
     | StartRemoval
     | StopRemoval
     | CommitRemoval
+    | ReplaceBrick
+    | DeletePod
+    | RestartGlusterd
+    | NoteHealth
     | NoteRebalance
     | NoteBalanced
     | LiftFinalizer

@@ -68,6 +68,14 @@ START_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/start.json"
 `{"uuid": ...}` is the UUID that a blank disk of a known node gets back, or null."""
 
 
+RESTART_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/restart"
+"""Touched by the sidecar: the daemon shall start glusterd anew, which starts bricks that died and
+leaves those that run. The daemon removes it first."""
+
+PROBLEM_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/problem"
+"""The daemon's word to the sidecar why glusterd may not start on this disk; one line for a person."""
+
+
 class Kind(StrEnum):
     MEMBER = "member"
     PLAN = "plan"
@@ -79,6 +87,8 @@ class MemberKey(StrEnum):
 
     NODE = "node"
     """Written by the stack: the node's number."""
+    SPARE = "spare"
+    """Written by the stack: `true` for a node that waits to take the place of one that stays away."""
     JOINED = "joined"
     """`true` once the node holds a started brick of the volume; what `pulumi up` waits for."""
     STATE = "state"
@@ -95,6 +105,8 @@ class MemberKey(StrEnum):
     """Entries that wait to be healed onto or from its brick; empty when not known."""
     KNOWS = "knows"
     """Numbers of the nodes whose addresses are in its hosts file."""
+    LOST = "lost"
+    """`true` if the volume has a brick on this node whose folder is not on its disk."""
     USED = "usedBytes"
     FREE = "freeBytes"
     """Of its disk; empty when not known."""
@@ -110,8 +122,6 @@ class MemberState(StrEnum):
     """In the pool, without a brick yet."""
     JOINED = "joined"
     DRAINING = "draining"
-    REPLACED = "replaced"
-    """A spare has taken its place while it stayed away; its disk holds an old copy and stays unused."""
     BLOCKED = "blocked"
     """Stopped for a reason that needs a person; `MemberKey.WHY` says which."""
 
@@ -153,12 +163,16 @@ class StatusKey(StrEnum):
     REBALANCE_BRICKS = "rebalanceBricks"
     REBALANCE_AFTER = "rebalanceAfter"
     """A rebalance that was asked for: over which bricks, and the id of the one seen before it."""
-    SUSPECTS = "suspects"
-    """Bricks that have been away since their set was last seen whole: they may lack writes."""
+    WHOLE = "whole"
+    """Bricks whose set was seen with nothing to heal and that have been up at every look since: only
+    they are known to have every write. What is not noted is not known (law 4)."""
     AWAY = "away"
     """Nodes that stay away and since when, `3=2026-01-01T00:00:00+00:00` one a line."""
-    REPLACED = "replaced"
-    """Nodes whose place a spare has taken, `3=5` one a line."""
+    PEERS = "peers"
+    """Nodes in the pool as the actor's glusterd knows it: a node among them whose own glusterd is blank
+    has lost its disk."""
+    SPLIT_BRAIN = "splitBrain"
+    """Entries of which no copy is known to be right; empty when not known."""
 
 
 def controller_name(node: int) -> str:

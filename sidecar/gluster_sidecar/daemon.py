@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, START_FILE
+from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, PROBLEM_FILE, RESTART_FILE, START_FILE
 from .errors import SettingsError, SidecarError
 from .settings import Identity, Settings
 
@@ -133,15 +133,29 @@ def await_start(state: Path, start_file: Path, stop: threading.Event) -> None:
         (state / "glusterd.info").write_text(f"UUID={uuid}\n")
 
 
-def supervise(stop: threading.Event) -> None:
-    """Runs glusterd until `stop`; starts it again whenever it ends by itself."""
+def restart_asked(file: Path) -> bool:
+    """Whether the sidecar asked for a start of glusterd; the answer is yes once."""
+    try:
+        file.replace(file.with_suffix(".done"))  # keeps the time at which it was asked
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def supervise(stop: threading.Event, restart_file: Path) -> None:
+    """Runs glusterd until `stop`; starts it again when it ends by itself, or when the sidecar asks.
+
+    Bricks are processes of their own and go on meanwhile; glusterd starts those that do not run.
+    """
     while not stop.is_set():
         child = subprocess.Popen(["glusterd", "-N", "--log-level=INFO", "-l", "-"])
-        while child.poll() is None and not stop.wait(0.5):
-            pass
+        asked = False
+        while child.poll() is None and not stop.wait(0.5) and not asked:
+            asked = restart_asked(restart_file)
         if child.poll() is None:
             child.terminate()
             child.wait()
+            log.info("glusterd ended as %s", "the sidecar asked: starts it again" if asked else "asked")
         elif not stop.is_set():
             log.error("glusterd ended with %s; starts it again", child.returncode)
             stop.wait(RESTART_SECONDS)
@@ -151,7 +165,7 @@ def main() -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    stop = threading.Event()
+    stop, note = threading.Event(), Path(PROBLEM_FILE)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
@@ -165,11 +179,15 @@ def main() -> int:
             print(f"gluster daemon: {problem}", file=sys.stderr)
         return 2
     except (SidecarError, OSError) as error:
+        # Kept until the next start of this container, so that the sidecar can say it too.
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(str(error))
         print(f"gluster daemon: {error}", file=sys.stderr)
         return 1
+    note.unlink(missing_ok=True)
     CONFIGURATION.write_text(configuration())
     await_start(state, Path(START_FILE), stop)
-    supervise(stop)
+    supervise(stop, Path(RESTART_FILE))
     return 0
 
 

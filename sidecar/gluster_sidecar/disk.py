@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -29,3 +31,34 @@ def pending_heals(brick: str) -> int | None:
         return sum(1 for entry in index.iterdir() if not entry.name.startswith("xattrop-"))
     except OSError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Bytes, as `df` counts them."""
+
+    used: int
+    free: int
+    writable: bool
+
+
+def usage(mount: str) -> Usage | None:
+    """Of the disk mounted there; None if it cannot be read."""
+    try:
+        found = os.statvfs(mount)
+    except OSError:
+        return None
+    size = found.f_frsize
+    writable = not found.f_flag & os.ST_RDONLY
+    return Usage((found.f_blocks - found.f_bfree) * size, found.f_bavail * size, writable)
+
+
+def is_there(brick: str) -> bool | None:
+    """Whether the brick's folder is on the disk; None if that cannot be told."""
+    try:
+        os.stat(brick)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    return True

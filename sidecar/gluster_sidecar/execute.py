@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import assert_never
 
 from .actions import (
@@ -15,13 +16,17 @@ from .actions import (
     AddBricks,
     CommitRemoval,
     CreateVolume,
+    DeletePod,
     DetachPeer,
     HoldMember,
     LiftFinalizer,
     NoteBalanced,
+    NoteHealth,
     NoteRebalance,
     ProbePeer,
     RemakeMember,
+    ReplaceBrick,
+    RestartGlusterd,
     SetOption,
     StartRebalance,
     StartRemoval,
@@ -34,6 +39,7 @@ from .contract import (
     KIND_LABEL,
     NODE_LABEL,
     PLAN_NAME,
+    RESTART_FILE,
     STATUS_NAME,
     Kind,
     MemberKey,
@@ -54,10 +60,15 @@ class Executor:
     settings: Settings
     gluster: Gluster
     api: Api
+    restart_file: Path = Path(RESTART_FILE)
+
+    @property
+    def _namespace(self) -> str:
+        return f"/api/v1/namespaces/{self.settings.namespace}"
 
     @property
     def _maps(self) -> str:
-        return f"/api/v1/namespaces/{self.settings.namespace}/configmaps"
+        return f"{self._namespace}/configmaps"
 
     def apply(self, action: Action) -> None:
         """Raises ActionError or ApiError; what came of it shows in the next look."""
@@ -66,10 +77,11 @@ class Executor:
         match action:
             case ProbePeer(host):
                 change("peer", "probe", host)
-            case DetachPeer(host):
-                change("peer", "detach", host)
-            case CreateVolume(name, replica, bricks):
-                change("volume", "create", name, "replica", str(replica), "transport", "tcp", *bricks)
+            case DetachPeer(host, force):
+                change("peer", "detach", host, *(["force"] if force else []))
+            case CreateVolume(name, replica, bricks, arbiter):
+                kind = ("replica", str(replica), *(("arbiter", "1") if arbiter else ()))
+                change("volume", "create", name, *kind, "transport", "tcp", *bricks)
             case StartVolume(name):
                 change("volume", "start", name)
             case SetOption(name, key, value):
@@ -84,6 +96,16 @@ class Executor:
                 change("volume", "remove-brick", name, *bricks, "stop")
             case CommitRemoval(name, bricks):
                 change("volume", "remove-brick", name, *bricks, "commit")
+            case ReplaceBrick(name, old, new):
+                change("volume", "replace-brick", name, old, new, "commit", "force")
+            case DeletePod(name, uid):
+                self.api.delete(f"{self._namespace}/pods/{name}", {"preconditions": {"uid": uid}})
+            case RestartGlusterd():
+                self.restart_file.parent.mkdir(exist_ok=True)
+                self.restart_file.touch()
+            case NoteHealth(whole, away):
+                since = "\n".join(f"{node}={at.isoformat()}" for node, at in sorted(away.items()))
+                self._note({StatusKey.WHOLE: _words(whole), StatusKey.AWAY: since})
             case NoteRebalance(noted, after):
                 self._note({StatusKey.REBALANCE_BRICKS: _words(noted), StatusKey.REBALANCE_AFTER: after})
             case NoteBalanced(noted):
@@ -134,12 +156,11 @@ class Executor:
             "annotations": pattern.get("annotations", {}),
             "finalizers": [DRAIN_FINALIZER],
         }
-        body = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": meta,
-            "data": {MemberKey.NODE: str(node)},
-        }
+        wanted = plan(self._get_or_none(f"{self._maps}/{PLAN_NAME}"))
+        data = {MemberKey.NODE: str(node)}
+        if wanted is not None and node in wanted.spares:
+            data[MemberKey.SPARE] = "true"
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
         self.api.create(self._maps, body)
 
     def _get_or_none(self, path: str) -> Object | None:

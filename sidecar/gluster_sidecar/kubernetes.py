@@ -120,6 +120,10 @@ class Api:
         """PUT; with the resourceVersion in `body` a compare-and-swap."""
         return self.request("PUT", path, body, query={"fieldManager": FIELD_MANAGER})
 
+    def delete(self, path: str, options: Object) -> Object:
+        """`options`: of a DeleteOptions, such as preconditions."""
+        return self.request("DELETE", path, {"apiVersion": "v1", "kind": "DeleteOptions", **options})
+
     def watch(self, path: str, query: Mapping[str, str]) -> Iterator[Object]:
         """The events of a watch until the server ends it. Raises ApiError."""
         answer = self._open(

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from . import disk, hosts, parse, planner, report
-from .actions import Wait
+from .actions import NoteBalanced, NoteHealth, NoteRebalance, Wait
 from .contract import PLAN_NAME, START_FILE, STATUS_NAME, endpoint_slice_name, member_name
 from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
+from .events import Events
 from .execute import Executor
 from .health import Health
 from .kubernetes import Api, Object
@@ -37,12 +38,15 @@ class Loop:
     api: Api
     lease: Lease
     health: Health
+    events: Events
     start_file: Path = Path(START_FILE)
     wake: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     _caught_up: bool = False
     _said: str = ""
+    _failed: str = ""
+    """What went wrong with the last step of the cluster; told, never decided on."""
 
     def run(self) -> None:
         """Until `stop` is set. Errors of the world end a cycle; a bug ends the process."""
@@ -86,11 +90,16 @@ class Loop:
             log.info("hosts file: %s", ", ".join(f"{n}={a}" for n, a in sorted(known.items())))
         self._let_glusterd_start(cluster, cluster.me in known)
         self._report_own(seen)
+        own = planner.plan_own(cluster, self.settings)
+        for step in own.steps:
+            if not isinstance(step, Wait):
+                self._announce(seen, cluster.me, own.rule, str(step))
+                self.executor.apply(step)
         decision = planner.plan(cluster, self.settings)
-        self._say(decision)
+        self._say(seen, decision)
         if planner.acts(cluster):
             self._report_cluster(seen, decision)
-        return self._carry_out(decision)
+        return self._carry_out(seen, decision)
 
     def _contend(self, cluster: Cluster) -> bool:
         if cluster.me not in cluster.seniority:
@@ -120,8 +129,9 @@ class Loop:
         self._measure(cluster, ready, pending)
         name = member_name(cluster.me)
         if name in seen.documents:
-            place = disk.next_brick(self.settings.disk)
-            data = report.own_member(cluster, ready, report.addresses(cluster).keys(), pending, place)
+            place, usage = disk.next_brick(self.settings.disk), disk.usage(self.settings.disk)
+            known = report.addresses(cluster).keys()
+            data = report.own_member(cluster, ready, known, pending, place, usage)
             self._write(seen.documents[name], data)
 
     def _behind(self, cluster: Cluster) -> int | None:
@@ -157,8 +167,13 @@ class Loop:
     def _report_cluster(self, seen: Seen, decision: planner.Decision) -> None:
         cluster = seen.cluster
         for name, data in (
-            (PLAN_NAME, report.plan_document(cluster, decision)),
+            (PLAN_NAME, report.plan_document(cluster, decision, self._failed)),
             (STATUS_NAME, report.status_document(cluster, decision, self.settings)),
+            *(
+                (member_name(node), report.member_order(cluster, decision, node))
+                for node in sorted(cluster.members)
+                if node != cluster.me  # its own object may have been written in this very cycle
+            ),
         ):
             if data and name in seen.documents:
                 self._write(seen.documents[name], data)
@@ -193,21 +208,40 @@ class Loop:
         if now != wanted:
             self.api.merge(path, {"endpoints": wanted})
 
-    def _carry_out(self, decision: planner.Decision) -> bool:
+    def _carry_out(self, seen: Seen, decision: planner.Decision) -> bool:
         done = False
         for step in decision.steps:
             if isinstance(step, Wait):
                 continue
             if not self.lease.held(self.clock()):
                 raise ActionError(f"the lease ran out before {step}: looks again")
-            self.executor.apply(step)
+            try:
+                self.executor.apply(step)
+            except ActionError as error:
+                self._failed = str(error)
+                self._announce(seen, None, decision.rule, self._failed, warning=True)
+                raise
+            self._failed = ""
+            if not isinstance(step, NoteHealth | NoteRebalance | NoteBalanced):
+                self._announce(seen, None, decision.rule, str(step))
             done = True
             # A long command must not let the lease run out under the ones that follow.
             self.lease.contend(self.clock(), 0)
         return done
 
-    def _say(self, decision: planner.Decision) -> None:
+    def _say(self, seen: Seen, decision: planner.Decision) -> None:
         line = f"{decision.rule}: {decision.waits_for}" if decision.waits_for else decision.rule
-        if line != self._said:
-            log.info("rule %s", line)
-            self._said = line
+        if line == self._said:
+            return
+        log.info("rule %s", line)
+        self._said = line
+        if decision.waits_for and planner.acts(seen.cluster):
+            self._announce(seen, None, decision.rule, decision.waits_for)
+
+    def _announce(
+        self, seen: Seen, node: int | None, rule: str, message: str, *, warning: bool = False
+    ) -> None:
+        """An event on a node's membership object, or on the plan: what people `describe` first."""
+        about = seen.documents.get(PLAN_NAME if node is None else member_name(node))
+        if about is not None:
+            self.events.post(about, rule, message, warning=warning)

@@ -7,7 +7,7 @@ which is never the same as zero, absent or healthy (law 4).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -27,8 +27,9 @@ class Pod:
     running: bool
     ready: bool
     terminating: bool
-    outdated: bool = False
-    """Made from an older template than its controller has now."""
+    uid: str = ""
+    template: str = ""
+    """Mark of the template it was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class Member:
     knows: frozenset[int] = frozenset()
     place: str | None = None
     """Path for its next brick: one that never held a brick. None: its disk could not be read."""
+    spare: bool = False
+    lost: bool = False
+    """The volume has a brick on it that is not on its disk."""
+    used: int | None = None
+    free: int | None = None
+    """Bytes of its disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,12 @@ class Notes:
     """Bricks for which a rebalance was asked for last."""
     rebalance_after: str = ""
     """Id of the rebalance that had been seen before that one; tells an old result from a new one."""
+    whole: frozenset[str] = frozenset()
+    """Bricks that are known to have every write."""
+    away: Mapping[int, datetime] = field(default_factory=dict)
+    """Nodes that stay away, and since when."""
+    peers: frozenset[int] = frozenset()
+    """Nodes in the pool as the last actor knew it."""
 
 
 class TaskState(StrEnum):
@@ -127,13 +140,27 @@ class Volume:
     started: bool
     replica: int
     bricks: tuple[Brick, ...]
+    arbiter: bool = False
+    """The last brick of each set keeps names and attributes only."""
     options: Mapping[str, str] = field(default_factory=dict)
     rebalance: Task | None = None
     removal: Task | None = None
     detailed: bool = False
     """Bricks' processes and tasks were asked for and answered."""
-    heals: int | None = None
-    """Entries that wait to be healed in the whole volume."""
+    pending: Mapping[str, int | None] = field(default_factory=dict)
+    """Entries that wait to be healed, by brick; a brick that did not answer, or was not asked, is not
+    known."""
+    split_brain: int | None = None
+    """Entries of which no copy is known to be right."""
+
+    @property
+    def heals(self) -> int | None:
+        """Entries that wait to be healed in the whole volume; None unless every brick answered."""
+        return _sum(self.pending.get(brick.id) for brick in self.bricks)
+
+    def heals_of(self, bricks: tuple[Brick, ...]) -> int | None:
+        """The same of one set."""
+        return _sum(self.pending.get(brick.id) for brick in bricks)
 
     @property
     def sets(self) -> tuple[tuple[Brick, ...], ...]:
@@ -143,6 +170,12 @@ class Volume:
     @property
     def all_online(self) -> bool:
         return self.detailed and all(brick.online is True for brick in self.bricks)
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    found = list(counts)
+    known = [count for count in found if count is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +196,19 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What only this node can see of itself: its disk, and its daemon's words."""
+
+    problem: str = ""
+    """Why the daemon does not start glusterd; empty if it does."""
+    lost: bool = False
+    """The volume has a brick on this node whose folder is not on its disk."""
+    writable: bool | None = None
+    restarted: datetime | None = None
+    """When this sidecar last had glusterd started anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """Everything seen in one look."""
 
@@ -178,6 +224,7 @@ class Cluster:
     pool: Pool | None
     """None: this node's glusterd does not answer."""
     holds_lease: bool
+    own: Own = Own()
 
     def host(self, node: int) -> str:
         return host_name(node, self.namespace)
@@ -213,9 +260,27 @@ class Cluster:
         return next(iter(self.seniority), None)
 
     @property
+    def spares(self) -> frozenset[int]:
+        """Nodes that hold no brick until one is needed. Before the first plan their own objects tell."""
+        if self.plan is not None:
+            return self.plan.spares
+        return frozenset(node for node, member in self.members.items() if member.spare)
+
+    @property
+    def wanted_bricks(self) -> int:
+        """How many bricks the volume shall have."""
+        if self.plan is not None:
+            return len(self.plan.nodes)
+        return sum(not member.spare and not member.terminating for member in self.members.values())
+
+    def outdated(self, pod: Pod) -> bool:
+        """Made from another template than the plan asks for."""
+        return bool(self.plan and self.plan.template) and pod.template != (self.plan and self.plan.template)
+
+    @property
     def leaving(self) -> frozenset[int]:
         """Nodes to be drained: their object is being deleted and the plan does not name them."""
         if self.plan is None:
             return frozenset()
         going = frozenset(node for node, member in self.members.items() if member.terminating)
-        return going - self.plan.nodes
+        return going - self.plan.nodes - self.plan.spares

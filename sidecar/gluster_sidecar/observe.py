@@ -7,15 +7,20 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from . import parse, planner
+from . import disk, parse, planner
 from .contract import (
     DRAIN_FINALIZER,
     KIND_LABEL,
     NODE_LABEL,
     PLAN_NAME,
+    PROBLEM_FILE,
+    RESTART_FILE,
+    RUN_DIRECTORY,
     STATUS_NAME,
+    TEMPLATE_ANNOTATION,
     Kind,
     MemberKey,
     MemberState,
@@ -28,7 +33,7 @@ from .contract import (
 from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
 from .kubernetes import Object
-from .model import Cluster, Member, Notes, Plan, Pod, Pool, Volume
+from .model import Cluster, Member, Notes, Own, Plan, Pod, Pool, Volume
 from .settings import Identity, Settings
 
 log = logging.getLogger(__name__)
@@ -50,6 +55,7 @@ class Observer:
     gluster: Gluster
     pods: Callable[[], list[Object]]
     documents: Callable[[], list[Object]]
+    run_directory: Path = Path(RUN_DIRECTORY)
 
     def look(self, holds_lease: bool) -> Seen:
         """Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value."""
@@ -67,6 +73,7 @@ class Observer:
             holds_lease=holds_lease,
         )
         cluster = replace(cluster, pool=self._pool())
+        cluster = replace(cluster, own=self._own(cluster))
         if planner.acts(cluster):
             cluster = self._with_details(cluster)
         return Seen(cluster, maps)
@@ -82,6 +89,24 @@ class Observer:
             log.warning("glusterd: %s", error)
             return None
         return Pool(uuid, peers, volume, self._own_brick_running(volume, state))
+
+    def _own(self, cluster: Cluster) -> Own:
+        usage = disk.usage(self.settings.disk)
+        # The disk is visible only if it is mounted where it is expected; else nothing can be lost.
+        present = daemon_note(self.run_directory, PROBLEM_FILE) is None and usage is not None
+        host, volume = cluster.host(cluster.me), cluster.pool.volume if cluster.pool else None
+        mine = [brick for brick in volume.bricks if brick.host == host] if volume else []
+        return Own(
+            problem=daemon_note(self.run_directory, PROBLEM_FILE) or "",
+            lost=present and any(disk.is_there(brick.path) is False for brick in mine),
+            writable=usage.writable if usage else None,
+            restarted=self._restarted(),
+        )
+
+    def _restarted(self) -> datetime | None:
+        asked = self.run_directory / Path(RESTART_FILE).relative_to(RUN_DIRECTORY)
+        times = [f.stat().st_mtime for f in (asked, asked.with_suffix(".done")) if f.exists()]
+        return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def _own_brick_running(self, volume: Volume | None, state: dict[str, str]) -> bool | None:
         host = host_name(self.identity.node, self.settings.namespace)
@@ -105,21 +130,27 @@ class Observer:
             return cluster
         cluster = replace(cluster, pool=replace(cluster.pool, volume=volume))
         if planner.needs_heals(cluster):
-            volume = replace(volume, heals=self.pending_heals(volume.name))
+            volume = self._with_heals(volume)
             cluster = replace(cluster, pool=replace(cluster.pool or Pool("", {}, None), volume=volume))
         return cluster
 
-    def pending_heals(self, volume: str) -> int | None:
-        """Entries that wait to be healed; None unless every brick answered."""
+    def _with_heals(self, volume: Volume) -> Volume:
+        """Unchanged, that is not known, if glusterd does not say."""
+        words = ("volume", "heal", volume.name, "info", "summary")
         try:
-            counts = parse.heals(
-                self.gluster.ask("volume", "heal", volume, "info", "summary", seconds=3 * READ_SECONDS)
-            )
+            answer = self.gluster.ask(*words, seconds=3 * READ_SECONDS)
         except (ActionError, ObservationError) as error:
             log.warning("heals: %s", error)
-            return None
-        known = [count for count in counts.values() if count is not None]
-        return sum(known) if counts and len(known) == len(counts) else None
+            return volume
+        return replace(volume, pending=parse.heals(answer), split_brain=parse.split_brain(answer))
+
+
+def daemon_note(run_directory: Path, name: str) -> str | None:
+    """What the daemon left under that name of `contract`; None if nothing."""
+    try:
+        return (run_directory / Path(name).relative_to(RUN_DIRECTORY)).read_text().strip()
+    except OSError:
+        return None
 
 
 def pod(item: Object) -> Pod | None:
@@ -137,6 +168,8 @@ def pod(item: Object) -> Pod | None:
         running=status.get("phase") == "Running",
         ready=conditions.get("Ready") == "True",
         terminating="deletionTimestamp" in meta,
+        uid=meta.get("uid", ""),
+        template=(meta.get("annotations") or {}).get(TEMPLATE_ANNOTATION, ""),
     )
 
 
@@ -154,6 +187,10 @@ def member(item: Object) -> Member | None:
         uuid=data.get(MemberKey.UUID) or None,
         knows=_nodes(data.get(MemberKey.KNOWS, "")),
         place=data.get(MemberKey.PLACE) or None,
+        spare=data.get(MemberKey.SPARE) == "true",
+        lost=data.get(MemberKey.LOST) == "true",
+        used=_count(data.get(MemberKey.USED)),
+        free=_count(data.get(MemberKey.FREE)),
     )
 
 
@@ -180,7 +217,19 @@ def notes(item: Object | None) -> Notes:
         balanced=frozenset(data.get(StatusKey.BALANCED, "").split()),
         rebalance_bricks=frozenset(data.get(StatusKey.REBALANCE_BRICKS, "").split()),
         rebalance_after=data.get(StatusKey.REBALANCE_AFTER, ""),
+        whole=frozenset(data.get(StatusKey.WHOLE, "").split()),
+        away=_times(data.get(StatusKey.AWAY, "")),
+        peers=_nodes(data.get(StatusKey.PEERS, "")),
     )
+
+
+def _times(text: str) -> dict[int, datetime]:
+    pairs = (line.partition("=") for line in text.split())
+    return {int(node): datetime.fromisoformat(at) for node, _, at in pairs}
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
 
 
 def _state(text: str | None) -> MemberState:

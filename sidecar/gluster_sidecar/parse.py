@@ -9,6 +9,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+from .contract import node_of_host
 from .errors import ObservationError
 from .model import Brick, Peer, Task, TaskState, Volume
 
@@ -33,10 +34,12 @@ def _text(element: ET.Element, name: str) -> str:
 
 
 def peers(root: ET.Element) -> dict[str, Peer]:
-    """`peer status --xml`: all peers but the one asked, by the name the pool knows them under."""
+    """`peer status --xml`: all peers but the one asked, each by its node's name if it has that among
+    its names, else by the first."""
     found = {}
     for peer in root.iterfind("peerStatus/peer"):
-        host = _text(peer, "hostname")
+        names = [_text(peer, "hostname"), *(n.text or "" for n in peer.iterfind("hostnames/hostname"))]
+        host = next((name for name in names if node_of_host(name) is not None), names[0])
         found[host] = Peer(
             host=host,
             uuid=_text(peer, "uuid"),
@@ -60,6 +63,7 @@ def volume(root: ET.Element, name: str) -> Volume | None:
             started=_text(element, "status") == _STARTED,
             replica=int(_text(element, "replicaCount")),
             bricks=tuple(bricks),
+            arbiter=element.findtext("arbiterCount", "0") != "0",
             options={_text(o, "name"): _text(o, "value") for o in element.iterfind("options/option")},
         )
     return None
@@ -115,6 +119,14 @@ def heals(root: ET.Element) -> dict[str, int | None]:
         )
         found[_text(brick, "name")] = int(count) if count.isdecimal() else None
     return found
+
+
+def split_brain(root: ET.Element) -> int | None:
+    """The same answer: entries of which no copy is known to be right; None unless every brick answered."""
+    counts = [
+        brick.findtext("numberOfEntriesInSplitBrain", "-") for brick in root.iterfind("healInfo/bricks/brick")
+    ]
+    return sum(map(int, counts)) if counts and all(map(str.isdecimal, counts)) else None
 
 
 _LINE = re.compile(r"(?P<key>[A-Za-z0-9_. -]+): ?(?P<value>.*)")

@@ -1,34 +1,42 @@
-"""The one place that decides. Pure: a `Cluster` and `Settings` in, a `Plan` out.
+"""The one place that decides. Pure: a `Cluster` and `Settings` in, a `Decision` out.
 
-`RULES` are asked in order and the first with something to say wins, so a rule may rely on all
-above it having had nothing to do. A plan holds only steps that are safe on what was observed;
-whatever depends on their result waits for the next look. A rule yields `Wait` only where going on
-would be unsafe, because it silences every rule below.
+Two lists of rules. `OWN_RULES` are about this node alone and hold whoever acts: bring the dead bricks of
+its own glusterd back, join the pool again after its disk was lost. `RULES` are about the cluster and are
+asked in order; the first with something to say wins, so a rule may rely on all above it having had
+nothing to do. A decision holds only steps that are safe on what was observed; whatever depends on their
+result waits for the next look. A rule yields `Wait` only where going on would be unsafe, because it
+silences every rule below.
 
 The laws (design.md, section 5) are kept by order and by gates:
 1. `stand_by` is first: nobody but server1 with the Lease gets past it.
-2. `know_the_pool` stops a node whose glusterd is blank while others remember a volume.
-3. `_unsafe` is asked before everything that could cost a copy of the data.
-4. `None` never satisfies a gate.
+2. `know_the_pool` stops a node whose glusterd is blank while others remember a volume; `create_volume`
+   takes no disk that has been a brick.
+3. `_unsafe` and `_unsafe_to_replace` are asked before everything that could cost a copy of the data.
+4. `None` never satisfies a gate, and a brick that is not noted as whole is not known to be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from .actions import (
     AddBricks,
     CommitRemoval,
     CreateVolume,
+    DeletePod,
     DetachPeer,
     HoldMember,
     LiftFinalizer,
     NoteBalanced,
+    NoteHealth,
     NoteRebalance,
     ProbePeer,
     RemakeMember,
+    ReplaceBrick,
+    RestartGlusterd,
     SetOption,
     StartRebalance,
     StartRemoval,
@@ -38,7 +46,7 @@ from .actions import (
     Wait,
 )
 from .contract import MemberState, node_of_host
-from .model import Brick, Cluster, Peer, Pool, Task, TaskState, Volume
+from .model import Brick, Cluster, Peer, Pod, Pool, Task, TaskState, Volume
 from .settings import Settings
 
 VOLUME_OPTIONS: Final[Mapping[str, str]] = {
@@ -48,6 +56,13 @@ VOLUME_OPTIONS: Final[Mapping[str, str]] = {
     # ... and give up on bytes that are not acknowledged after this long: 5.3 to 5.5 s measured.
     "client.tcp-user-timeout": "5",
 }
+
+
+RESTART_AFTER: Final = timedelta(seconds=60)
+"""Between two starts of glusterd for a brick that does not stay up: its log must have time to tell."""
+
+RESERVE: Final = 0.02
+"""Part of a disk that a removal may not fill; glusterfs itself keeps the last 1 % (storage.reserve)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +81,17 @@ Rule = Callable[[Cluster, Settings], Iterator[Step]]
 
 
 def plan(cluster: Cluster, settings: Settings) -> Decision:
-    """The first rule with something to say wins; "steady" when there is nothing to do."""
-    for rule in RULES:
+    """What the actor shall do with the cluster; "steady" when there is nothing to do."""
+    return _first(RULES, cluster, settings)
+
+
+def plan_own(cluster: Cluster, settings: Settings) -> Decision:
+    """What this node shall do for itself, whoever acts."""
+    return _first(OWN_RULES, cluster, settings)
+
+
+def _first(rules: tuple[Rule, ...], cluster: Cluster, settings: Settings) -> Decision:
+    for rule in rules:
         if steps := tuple(rule(cluster, settings)):
             return Decision(rule.__name__, steps)
     return Decision("steady")
@@ -81,9 +105,49 @@ def acts(cluster: Cluster) -> bool:
 def needs_heals(cluster: Cluster) -> bool:
     """Whether a rule would look at the pending heals, which are dear to ask for."""
     volume = cluster.pool.volume if cluster.pool else None
-    if volume is None or not acts(cluster):
+    if volume is None or not acts(cluster) or not volume.started:
         return False
-    return bool(_leaving_sets(cluster, volume))
+    untrusted = {brick.id for brick in volume.bricks} - cluster.notes.whole
+    return bool(untrusted or cluster.leaving or any(map(cluster.outdated, cluster.pods)))
+
+
+# -- what a node does for itself -------------------------------------------------------------------------
+
+
+def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """A blank glusterd of a node that the pool knows: its disk was lost, and it has its UUID back.
+
+    The others reject it until it asks to be let in itself; after that it learns the rest at a start
+    (seen on glusterd 10.3 and 11.1).
+    """
+    pool = cluster.pool
+    if pool is None or cluster.me not in cluster.notes.peers:
+        return
+    if pool.blank:
+        others = [n for n in cluster.seniority if n != cluster.me and n in cluster.notes.peers]
+        if others:
+            yield ProbePeer(cluster.host(others[0]))
+    elif pool.volume is None and cluster.notes.whole and _may_restart(cluster):
+        yield RestartGlusterd("it is in the pool again and does not know the volume yet")
+
+
+def revive_bricks(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """glusterd starts bricks that died when it starts, so no command of the pool is needed, and no force."""
+    pool, own = cluster.pool, cluster.own
+    if pool is None or pool.volume is None or not pool.volume.started or pool.brick_running is not False:
+        return
+    if not own.lost and own.writable and _may_restart(cluster):
+        yield RestartGlusterd("its brick is not running")
+
+
+OWN_RULES: Final[tuple[Rule, ...]] = (join_again, revive_bricks)
+
+
+def _may_restart(cluster: Cluster) -> bool:
+    return cluster.own.restarted is None or cluster.at - cluster.own.restarted >= RESTART_AFTER
+
+
+# -- what the actor does for the cluster -------------------------------------------------------------------
 
 
 def stand_by(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -103,6 +167,39 @@ def know_the_pool(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         )
 
 
+def note_health(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """Written down before anything is decided on it, so that whoever acts next knows it too."""
+    volume = _volume(cluster)
+    if volume and volume.started and volume.detailed:
+        whole, away = _whole(cluster, volume), _away(cluster, volume)
+        if whole != cluster.notes.whole or away != cluster.notes.away:
+            yield NoteHealth(whole, away)
+
+
+def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
+    found = set[str]()
+    for one in volume.sets:
+        if volume.heals_of(one) == 0 and not _down(one):
+            found |= {brick.id for brick in one}
+        else:
+            found |= {brick.id for brick in one if brick.online and brick.id in cluster.notes.whole}
+    return frozenset(found)
+
+
+def _away(cluster: Cluster, volume: Volume) -> Mapping[int, datetime]:
+    """Nodes with a brick whose machine does not answer in any way, since the first such look."""
+    return {
+        brick.node: cluster.notes.away.get(brick.node, cluster.at)
+        for brick in sorted(volume.bricks, key=lambda brick: brick.id)
+        if brick.node is not None and not brick.online and _silent(cluster, brick.node)
+    }
+
+
+def _silent(cluster: Cluster, node: int) -> bool:
+    pod, peer = cluster.pod(node), _pool(cluster).peers.get(cluster.host(node))
+    return (pod is None or not pod.ready) and (peer is None or not peer.connected)
+
+
 def tear_down(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """No plan: the stack is being destroyed, and a destroy is not a drain."""
     if cluster.plan is None:
@@ -114,13 +211,13 @@ def tear_down(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 def keep_members(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Who changed their mind midway has the member again, as a living and guarded object."""
-    wanted = cluster.plan.nodes if cluster.plan else frozenset()
-    for node in sorted(wanted):
+    plan = cluster.plan
+    for node in sorted(plan.nodes | plan.spares if plan else ()):
         member = cluster.members.get(node)
         if member is None:
             yield RemakeMember(node)
-        elif member.terminating and member.held:
-            yield LiftFinalizer(node, wanted, "it is wanted again and will be made anew")
+        elif member.terminating and member.held and plan:
+            yield LiftFinalizer(node, plan.nodes, "it is wanted again and will be made anew")
     for node, member in sorted(cluster.members.items()):
         if not member.held and not member.terminating:
             yield HoldMember(node)
@@ -144,11 +241,11 @@ def watch_removal(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         yield from _undo_removal(cluster, volume, removal)
     elif removal.state is TaskState.RUNNING:
         yield Wait(f"data moves off nodes {_names(_nodes(volume, removal))}")
-    elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume):
+    elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume.bricks):
         if cluster.plan is not None:
             yield CommitRemoval(volume.name, removal.bricks)
     elif removal.state is TaskState.DONE and removal.failures == 0:
-        yield Wait(f"data is moved; bricks {', '.join(_down(volume))} must be up to commit")
+        yield Wait(f"data is moved; bricks {', '.join(_down(volume.bricks))} must be up to commit")
     else:
         # Started again from scratch: what has been moved stays moved, what failed is tried anew.
         yield from _undo_removal(cluster, volume, removal)
@@ -163,11 +260,14 @@ def watch_rebalance(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 def invite(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Probes each waiting member, one at a time, once it would know who calls."""
     pool = _pool(cluster)
+    known = {peer.uuid for peer in pool.peers.values()}
     for node, member in sorted(cluster.members.items()):
         pod = cluster.pod(node)
         if node == cluster.me or member.terminating or cluster.host(node) in pool.peers:
             continue
-        if pod is None or not pod.ready or member.state is not MemberState.WAITING:
+        # A peer under another name, as a look-up of its address gave it, gets its own by a probe.
+        misnamed = member.uuid is not None and member.uuid in known
+        if pod is None or not (misnamed or (pod.ready and member.state is MemberState.WAITING)):
             continue
         # Its glusterd names the caller by a reverse look-up of the address (hosts file first):
         # probed too early, it would keep an address for a name.
@@ -177,8 +277,17 @@ def invite(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 
 def create_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    if _pool(cluster).volume is None and (bricks := _new_bricks(cluster, None, settings)):
-        yield CreateVolume(settings.volume_name, settings.replication, bricks)
+    if _pool(cluster).volume is not None:
+        return
+    candidates = _candidates(cluster, None)
+    used = [n for n in candidates if cluster.members[n].place != f"{settings.disk}/brick"]
+    if used:
+        yield Wait(
+            f"the disks of nodes {_names(used)} hold bricks of another life, and no glusterd knows their"
+            " volume: nothing is created over them"
+        )
+    elif bricks := _bricks(cluster, candidates[: _full(len(candidates), settings.replication)]):
+        yield CreateVolume(settings.volume_name, settings.replication, bricks, settings.arbiter)
         yield NoteBalanced(frozenset(bricks))  # nothing is in it that could be spread
 
 
@@ -186,7 +295,8 @@ def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Before the start, so that no client ever runs with other values."""
     volume = _volume(cluster)
     if volume and (not volume.started or volume.all_online):
-        for key, value in VOLUME_OPTIONS.items():
+        wanted = {**VOLUME_OPTIONS, **(cluster.plan.options if cluster.plan else {})}
+        for key, value in sorted(wanted.items()):
             if volume.options.get(key) != value:
                 yield SetOption(volume.name, key, value)
 
@@ -197,17 +307,81 @@ def start_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         yield StartVolume(volume.name)
 
 
+def replace_lost(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """A node that is here with a blank disk gets a new brick on it, in a new folder."""
+    volume = _volume(cluster)
+    for one, brick in _each(volume):
+        member = cluster.members.get(brick.node or 0)
+        peer = _pool(cluster).peers.get(brick.host)
+        here = brick.node == cluster.me or (peer is not None and _well(peer))
+        if not (volume and member and member.lost and here and member.place) or brick.online is not False:
+            continue
+        if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
+            yield Wait(f"to give node {brick.node} a new brick for the one it lost: {unsafe}")
+        else:
+            yield ReplaceBrick(volume.name, brick.id, f"{brick.host}:{member.place}")
+        return
+
+
+def replace_away(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """A node that stays away past its grace is replaced by the oldest node that waits.
+
+    Should it come back, glusterd tells it that its brick is no longer the volume's: it waits from then
+    on, and its old data stays where it is and is not served.
+    """
+    volume, plan = _volume(cluster), cluster.plan
+    if plan is None or plan.grace_seconds is None:
+        return
+    for one, brick in _each(volume):
+        since = cluster.notes.away.get(brick.node or 0)
+        if volume is None or since is None or brick.online is not False:
+            continue
+        if cluster.at - since < timedelta(seconds=plan.grace_seconds):
+            continue
+        waiting = _candidates(cluster, volume)
+        if not waiting:
+            continue
+        if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
+            yield Wait(f"to put node {waiting[0]} in the place of node {brick.node}: {unsafe}")
+        else:
+            (new,) = _bricks(cluster, waiting[:1])
+            yield ReplaceBrick(volume.name, brick.id, new)
+        return
+
+
 def drain(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Moves the data off all replica sets whose nodes leave, in one removal."""
+    """Moves the data off all replica sets that leave, in one removal."""
     volume = _volume(cluster)
     if volume is None or not (sets := _leaving_sets(cluster, volume)):
         return
+    nodes = _names(_set_nodes(sets))
     if len(sets) == len(volume.sets):
-        yield Wait(f"nodes {_names(cluster.leaving)} hold all of the data: nothing would be left")
-    elif unsafe := _unsafe(cluster, volume):
-        yield Wait(f"to drain nodes {_names(_set_nodes(sets))}: {unsafe}")
+        yield Wait(f"nodes {nodes} hold all of the data: nothing would be left")
+    elif unsafe := _unsafe(cluster, volume) or _too_much(cluster, volume, sets):
+        yield Wait(f"to drain nodes {nodes}: {unsafe}")
     else:
         yield StartRemoval(volume.name, tuple(brick.id for one in sets for brick in one))
+
+
+def move_off(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """A node that leaves alone, for its set stays, hands its brick to a wanted node that waits."""
+    volume = _volume(cluster)
+    if volume is None:
+        return
+    staying = [one for one in volume.sets if one not in _leaving_sets(cluster, volume)]
+    for one in staying:
+        for brick in one:
+            if brick.node not in cluster.leaving:
+                continue
+            waiting = _candidates(cluster, volume)
+            if not waiting:
+                yield Wait(f"node {brick.node} holds a brick, and no node waits that could take its place")
+            elif unsafe := _unsafe(cluster, volume) or _unsafe_to_replace(cluster, volume, one, brick):
+                yield Wait(f"to move the brick of node {brick.node} to node {waiting[0]}: {unsafe}")
+            else:
+                (new,) = _bricks(cluster, waiting[:1])
+                yield ReplaceBrick(volume.name, brick.id, new)
+            return
 
 
 def release(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -221,6 +395,8 @@ def release(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         if peer := _pool(cluster).peers.get(host):
             if peer.connected:
                 yield DetachPeer(host)
+            elif volume is None or not _unsafe(cluster, volume, heals_matter=False):
+                yield DetachPeer(host, force=True)  # it holds nothing, and does not answer
             continue
         if node != cluster.me:
             yield LiftFinalizer(node, cluster.plan.nodes if cluster.plan else None, "drained")
@@ -232,8 +408,37 @@ def expand(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     if volume and not _unsafe(cluster, volume, heals_matter=False) and not cluster.leaving:
         if volume.replica != settings.replication:
             return  # the volume's own kind decides; the report says that the setting differs
-        if bricks := _new_bricks(cluster, volume, settings):
-            yield AddBricks(volume.name, bricks)
+        missing = cluster.wanted_bricks - len(volume.bricks)
+        candidates = _candidates(cluster, volume)
+        count = _full(min(missing, len(candidates)), settings.replication)
+        if count > 0:
+            yield AddBricks(volume.name, _bricks(cluster, candidates[:count]))
+
+
+def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """Makes pods of an older template anew, one at a time, each when all copies are whole again.
+
+    One that does not serve costs nothing: it goes first, for a bad template may be why. The actor's own
+    is the last.
+    """
+    volume = _volume(cluster)
+    outdated = [pod for pod in map(cluster.pod, sorted(cluster.members)) if pod and cluster.outdated(pod)]
+    serving = {b.node for b in volume.bricks if b.online is not False} if volume else set()
+    idle = [pod for pod in outdated if pod.node not in serving and not pod.ready]
+    rest = sorted((pod for pod in outdated if pod not in idle), key=lambda pod: pod.node == cluster.me)
+    if idle:
+        yield DeletePod(idle[0].name, idle[0].uid)
+    elif rest:
+        if unready := [n for n in sorted(cluster.members) if not _ready(cluster.pod(n))]:
+            yield Wait(f"to make the pod of node {rest[0].node} anew: node {unready[0]} is not ready")
+        elif volume and (unsafe := _unsafe(cluster, volume)):
+            yield Wait(f"to make the pod of node {rest[0].node} anew: {unsafe}")
+        else:
+            yield DeletePod(rest[0].name, rest[0].uid)
+
+
+def _ready(pod: Pod | None) -> bool:
+    return pod is not None and pod.ready and not pod.terminating
 
 
 def rebalance(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -265,16 +470,21 @@ RULES: Final[tuple[Rule, ...]] = (
     keep_members,
     know_the_pool,
     see_the_volume,
+    note_health,
     watch_removal,
     watch_rebalance,
     invite,
     create_volume,
     set_options,
     start_volume,
+    replace_lost,
+    replace_away,
     drain,
+    move_off,
     release,
     expand,
     rebalance,
+    roll,
 )
 
 
@@ -299,13 +509,13 @@ def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> s
     """Law 3: why nothing that could cost a copy may be done now; empty when it may."""
     if not volume.started:
         return "the volume is not started"
-    if down := _down(volume):
+    if down := _down(volume.bricks):
         return f"bricks {', '.join(down)} are not up"
     members = {brick.host for brick in volume.bricks}
     if away := sorted(h for h, p in _pool(cluster).peers.items() if h in members and not _well(p)):
         return f"peers {', '.join(away)} are not connected"
-    if volume.removal is not None or (volume.rebalance and volume.rebalance.state is TaskState.RUNNING):
-        return "a rebalance or removal is running"
+    if busy := _busy(volume):
+        return busy
     if heals_matter and volume.heals is None:
         return "the pending heals are not known"
     if heals_matter and volume.heals:
@@ -313,12 +523,67 @@ def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> s
     return ""
 
 
+def _unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...], brick: Brick) -> str:
+    """Law 3 for one brick of a set: why the others may not be left alone with its data.
+
+    A brick that is gone cannot be asked what it had; so all others must be known to have every write,
+    by having been up ever since the set was last seen with nothing to heal.
+    """
+    others = tuple(other for other in one if other != brick)
+    if down := _down(others):
+        return f"bricks {', '.join(down)} of the same set are not up"
+    if unknown := [other.id for other in others if other.id not in cluster.notes.whole]:
+        return f"bricks {', '.join(unknown)} may lack writes: they were away since the set was last whole"
+    peers = _pool(cluster).peers.values()
+    connected = 1 + sum(map(_well, peers))
+    if 2 * connected <= 1 + len(peers):
+        return f"only {connected} of {1 + len(peers)} nodes of the pool are connected: no quorum"
+    return _busy(volume)
+
+
+def _busy(volume: Volume) -> str:
+    if volume.removal is not None or (volume.rebalance and volume.rebalance.state is TaskState.RUNNING):
+        return "a rebalance or removal is running"
+    return ""
+
+
+def _too_much(cluster: Cluster, volume: Volume, leaving: tuple[tuple[Brick, ...], ...]) -> str:
+    """Why the sets that stay cannot take what the leaving ones hold; empty if they can."""
+    used = [_extreme(cluster, one, "used", max) for one in leaving]
+    free = [_extreme(cluster, one, "free", min) for one in volume.sets if one not in leaving]
+    sizes = [_extreme(cluster, one, "used", max) for one in volume.sets if one not in leaving]
+    if any(value is None for value in (*used, *free, *sizes)):
+        return "what the disks hold is not known"
+    needed, room = sum(v or 0 for v in used), sum(v or 0 for v in free)
+    keep = RESERVE * (room + sum(v or 0 for v in sizes))
+    if needed > room - keep:
+        return f"they hold {needed} bytes, and the other nodes have room for {max(0, int(room - keep))}"
+    return ""
+
+
+def _extreme(
+    cluster: Cluster, bricks: tuple[Brick, ...], what: str, choose: Callable[[list[int]], int]
+) -> int | None:
+    """`used` or `free` bytes of a set's disks; None unless all are known. Disks of one set have copies of
+    the same, so the fullest counts."""
+    values = [getattr(cluster.members.get(brick.node or 0), what, None) for brick in bricks]
+    known = [value for value in values if value is not None]
+    return choose(known) if len(known) == len(values) else None
+
+
+def _each(volume: Volume | None) -> Iterator[tuple[tuple[Brick, ...], Brick]]:
+    """Every brick with its set."""
+    for one in volume.sets if volume else ():
+        for brick in one:
+            yield one, brick
+
+
 def _well(peer: Peer) -> bool:
     return peer.connected and peer.in_cluster
 
 
-def _down(volume: Volume) -> list[str]:
-    return [brick.id for brick in volume.bricks if brick.online is not True]
+def _down(bricks: tuple[Brick, ...]) -> list[str]:
+    return [brick.id for brick in bricks if brick.online is not True]
 
 
 def _undo_removal(cluster: Cluster, volume: Volume, removal: Task) -> Iterator[Step]:
@@ -338,28 +603,44 @@ def _set_nodes(sets: tuple[tuple[Brick, ...], ...]) -> list[int]:
 
 
 def _leaving_sets(cluster: Cluster, volume: Volume) -> tuple[tuple[Brick, ...], ...]:
-    return tuple(one for one in volume.sets if all(brick.node in cluster.leaving for brick in one))
+    """As many sets as are too many, those first that hold the most leaving nodes; whole sets only.
+
+    A spare may stand in the place of a node that leaves, and a node that leaves may stand in another
+    set than it once did; so it is not the nodes that say which set goes, but how many sets are wanted.
+    """
+    too_many = len(volume.sets) - -(-cluster.wanted_bricks // volume.replica)
+
+    def leaving(one: tuple[Brick, ...]) -> int:
+        return sum(brick.node in cluster.leaving for brick in one)
+
+    order = sorted(range(len(volume.sets)), key=lambda i: (-leaving(volume.sets[i]), -i))
+    going = [volume.sets[i] for i in order[: max(0, too_many)] if leaving(volume.sets[i])]
+    return tuple(one for one in volume.sets if one in going)
 
 
 def _candidates(cluster: Cluster, volume: Volume | None) -> list[int]:
-    """Members of the pool without a brick that are well, the oldest number first."""
+    """Members of the pool without a brick that are well: nodes before spares, the lowest number first."""
     with_bricks = {brick.host for brick in volume.bricks} if volume else set()
     found = []
-    for node, member in sorted(cluster.members.items()):
+    for node, member in cluster.members.items():
         host, pod = cluster.host(node), cluster.pod(node)
         peer = _pool(cluster).peers.get(host)
         if member.terminating or host in with_bricks or pod is None or not pod.ready or not member.place:
             continue
+        if volume is None and node in cluster.spares:
+            continue
         if node == cluster.me or (peer and _well(peer)):
             found.append(node)
-    return found
+    return sorted(found, key=lambda node: (node in cluster.spares, node))
 
 
-def _new_bricks(cluster: Cluster, volume: Volume | None, settings: Settings) -> tuple[str, ...]:
-    """Bricks of as many full sets as there are candidates for."""
-    nodes = _candidates(cluster, volume)
-    full = len(nodes) // settings.replication * settings.replication
-    return tuple(f"{cluster.host(node)}:{cluster.members[node].place}" for node in nodes[:full])
+def _full(nodes: int, replication: int) -> int:
+    """How many of so many nodes fill whole sets."""
+    return max(0, nodes) // replication * replication
+
+
+def _bricks(cluster: Cluster, nodes: Iterable[int]) -> tuple[str, ...]:
+    return tuple(f"{cluster.host(node)}:{cluster.members[node].place}" for node in nodes)
 
 
 def _names(nodes: Iterable[int]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .contract import MemberKey, MemberState, PlanKey, StatusKey, format_nodes
-from .model import Brick, Cluster, Pool
+from .contract import MemberKey, MemberState, PlanKey, StatusKey, format_nodes, node_of_host
+from .disk import Usage
+from .model import Brick, Cluster, Plan, Pool, Volume
 from .planner import Decision
 from .settings import Settings
 
@@ -33,11 +34,21 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
     None when none of them does. Never depends on quorum or on another node's arrival, or a first
     `pulumi up` would wait for itself.
     """
+    if cluster.own.problem:
+        return Readiness(False, cluster.own.problem)
     if cluster.pool is None:
         return Readiness(False, "glusterd does not answer")
+    if cluster.pool.blank and cluster.me in cluster.notes.peers:
+        return Readiness(False, "its disk is blank, but the pool knows it: it joins again")
     brick, volume = own_brick(cluster), cluster.pool.volume
     if brick is None or volume is None or not volume.started:
         return Readiness(True, "waits to be invited" if brick is None else "waits for the volume to start")
+    if cluster.own.lost:
+        return Readiness(False, f"its brick {brick.id} is not on its disk: it waits for a new one")
+    if cluster.own.writable is False:
+        return Readiness(
+            False, f"its disk is read-only, brick {brick.id} cannot serve: see the machine's log"
+        )
     if not cluster.pool.brick_running:
         return Readiness(False, f"its brick {brick.id} is not running")
     if behind:
@@ -46,7 +57,12 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
 
 
 def own_member(
-    cluster: Cluster, ready: Readiness, known: Collection[int], pending: int | None, place: str | None
+    cluster: Cluster,
+    ready: Readiness,
+    known: Collection[int],
+    pending: int | None,
+    place: str | None,
+    usage: Usage | None = None,
 ) -> dict[str, str]:
     """The data this node writes into its own membership object.
 
@@ -57,8 +73,14 @@ def own_member(
         MemberKey.KNOWS: format_nodes(known),
         MemberKey.HEALS: "" if pending is None else str(pending),
         MemberKey.PLACE: place or "",
+        MemberKey.LOST: str(cluster.own.lost).lower(),
+        # In steps, or every file written would be a write to Kubernetes too.
+        MemberKey.USED: _stepped(usage.used) if usage else "",
+        MemberKey.FREE: _stepped(usage.free) if usage else "",
     }
     pool = cluster.pool
+    if cluster.own.problem:
+        said |= {MemberKey.STATE: MemberState.BLOCKED, MemberKey.JOINED: "false"}
     if pool is None:
         return {str(key): value for key, value in said.items()}
     brick = own_brick(cluster)
@@ -72,31 +94,55 @@ def own_member(
     return {str(key): value for key, value in said.items()}
 
 
+def _stepped(size: int) -> str:
+    return str(size >> 26 << 26)
+
+
 def _state(cluster: Cluster, pool: Pool, brick: Brick | None) -> MemberState:
     if brick is not None:
         return MemberState.DRAINING if cluster.me in cluster.leaving else MemberState.JOINED
     return MemberState.WAITING if pool.blank else MemberState.PEER
 
 
-def plan_document(cluster: Cluster, decision: Decision) -> dict[str, str]:
-    """What the actor writes into the plan: `settled` once all wanted nodes serve, and why not yet."""
+def plan_document(cluster: Cluster, decision: Decision, failed: str = "") -> dict[str, str]:
+    """What the actor writes into the plan: `settled` once the volume is as it asks, and why not yet.
+
+    `failed`: what went wrong with the last step, if anything.
+    """
     if cluster.plan is None:
         return {}
-    missing = sorted(node for node in cluster.plan.nodes if not _settled(cluster, node))
-    why = f"nodes {format_nodes(missing)} do not serve yet" if missing else ""
-    if missing and decision.waits_for:
-        why += f"; {decision.waits_for}"
+    missing = "; ".join(_missing(cluster, cluster.plan))
+    reasons = (missing, decision.waits_for, f"the last step failed: {failed}" if failed else "")
     return {
         str(PlanKey.SETTLED): "" if missing else cluster.plan.mark,
-        str(PlanKey.WHY): why,
+        str(PlanKey.WHY): "; ".join(filter(None, reasons)) if missing else "",
     }
 
 
-def _settled(cluster: Cluster, node: int) -> bool:
-    member = cluster.members.get(node)
+def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
+    """What the plan asks for and is not so yet, for a person."""
+    wanted = plan.nodes | plan.spares
+    living = {n for n, m in cluster.members.items() if m.held and not m.terminating}
+    if gone := wanted - living:
+        yield f"nodes {format_nodes(gone)} have no living membership object"
     volume = cluster.pool.volume if cluster.pool else None
-    in_volume = volume is not None and any(brick.node == node for brick in volume.bricks)
-    return member is not None and member.joined and member.held and not member.terminating and in_volume
+    holders = [brick.node for brick in volume.bricks] if volume else []
+    serving = {n for n in holders if n is not None and n in wanted & living and cluster.members[n].joined}
+    if len(holders) != len(plan.nodes) or len(serving) != len(plan.nodes):
+        idle = sorted(plan.nodes - serving)
+        yield f"{len(serving)} of {len(plan.nodes)} bricks serve, nodes {format_nodes(idle)} do not"
+    if volume and (other := [k for k, v in plan.options.items() if volume.options.get(k) != v]):
+        yield f"options {', '.join(sorted(other))} are not set yet"
+    pods = {node: cluster.pod(node) for node in living}
+    if old := [node for node, pod in pods.items() if pod is None or cluster.outdated(pod)]:
+        yield f"pods of nodes {format_nodes(old)} are of an older template"
+    elif plan.template and (unready := [n for n, pod in pods.items() if pod is None or not pod.ready]):
+        yield f"pods of nodes {format_nodes(unready)} are not ready"
+
+
+def member_order(cluster: Cluster, decision: Decision, node: int) -> dict[str, str]:
+    """What the actor writes into the object of a node that leaves: why it is not let go yet."""
+    return {str(MemberKey.ORDER): decision.waits_for if node in cluster.leaving else ""}
 
 
 def status_document(cluster: Cluster, decision: Decision, settings: Settings) -> dict[str, str]:
@@ -119,7 +165,21 @@ def status_document(cluster: Cluster, decision: Decision, settings: Settings) ->
         str(StatusKey.VOLUME): f"{settings.volume_name}: {described}",
         str(StatusKey.BRICKS): bricks,
         str(StatusKey.DOING): doing,
+        str(StatusKey.SPLIT_BRAIN): _split_brain(volume),
+        **_peers(cluster),
     }
+
+
+def _split_brain(volume: Volume | None) -> str:
+    return "" if volume is None or volume.split_brain is None else str(volume.split_brain)
+
+
+def _peers(cluster: Cluster) -> dict[str, str]:
+    """Left as it was while this glusterd does not answer or knows nobody: unknown is not "gone"."""
+    if cluster.pool is None or not cluster.pool.peers:
+        return {}
+    nodes = {node for host in cluster.pool.peers if (node := node_of_host(host)) is not None}
+    return {str(StatusKey.PEERS): format_nodes(nodes | {cluster.me})}
 
 
 def endpoints(cluster: Cluster) -> list[dict[str, Any]]:

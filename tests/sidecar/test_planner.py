@@ -97,7 +97,7 @@ def test_shrink_moves_the_data_before_anything_is_let_go() -> None:
     world = formed(1, 2, 3, 4)
     world.want(1, 2)
     assert world.run() == "steady"
-    kinds = [type(step) for step in world.done if not isinstance(step, do.NoteBalanced)]
+    kinds = [type(s) for s in world.done if not isinstance(s, do.NoteBalanced | do.NoteHealth)]
     assert kinds == [
         do.StartRemoval,
         do.CommitRemoval,

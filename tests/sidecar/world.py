@@ -55,6 +55,15 @@ class World:
     volume: Volume | None = None
     heals: int | None = 0
     down: set[int] = field(default_factory=set)
+    spares: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
+    places: dict[int, str] = field(default_factory=dict)
+    used: dict[int, int] = field(default_factory=dict)
+    free: dict[int, int] = field(default_factory=dict)
+    grace: int | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    template: str = ""
+    now: datetime = START
     done: list[do.Step] = field(default_factory=list)
     tasks: int = 0
 
@@ -73,8 +82,15 @@ class World:
 
     def want(self, *nodes: int) -> None:
         """As `pulumi up`: new members first, then the plan, then the deletions."""
-        self.plan = Plan(frozenset(nodes), mark=f"{format_nodes(nodes)}@x")
-        gone = self.living - set(nodes)
+        self.plan = Plan(
+            frozenset(nodes),
+            spares=frozenset(self.spares),
+            template=self.template,
+            options=self.options,
+            grace_seconds=self.grace,
+            mark=f"{format_nodes(nodes)}@x",
+        )
+        gone = self.living - set(nodes) - self.spares
         self.living -= gone
         self.terminating |= gone
 
@@ -95,19 +111,23 @@ class World:
                 joined=node in with_bricks and bool(self.volume and self.volume.started),
                 state=MemberState.JOINED if node in with_bricks else state,
                 uuid=f"uuid-{node}",
-                place="/data/brick",
+                place=self.places.get(node, "/data/brick"),
                 knows=frozenset(self.pods),
+                spare=node in self.spares,
+                lost=node in self.lost,
+                used=self.used.get(node, 1 << 30),
+                free=self.free.get(node, 9 << 30),
             )
         volume = self.volume if me in self.peers or len(self.peers) == 0 else None
         if volume is not None and volume.started:
             volume = replace(
                 volume,
                 detailed=True,
-                heals=self.heals,
+                pending={b.id: None if b.node in self.down else self.heals for b in volume.bricks},
                 bricks=tuple(replace(b, online=b.node not in self.down) for b in volume.bricks),
             )
         return Cluster(
-            at=START,
+            at=self.now,
             me=me,
             namespace=NAMESPACE,
             pods=tuple(self.pods.values()),
@@ -119,12 +139,17 @@ class World:
         )
 
     def decide(self) -> planner.Decision:
-        """What the node that acts would do now."""
+        """What the node that acts would do now, once it has written down what it saw."""
         anyone = next(iter(self.pods))
         actor = self.cluster(anyone).server1
         assert actor is not None
         self.actor = actor
-        return planner.plan(self.cluster(actor), self.settings)
+        decision = planner.plan(self.cluster(actor), self.settings)
+        if decision.rule == "note_health":
+            for step in decision.steps:
+                self.apply(step)
+            return planner.plan(self.cluster(actor), self.settings)
+        return decision
 
     def run(self, cycles: int = 60, *, cut_after: int | None = None) -> str:
         """Cycles until nothing changes; the last rule. `cut_after`: steps carried out of each plan."""
@@ -162,14 +187,14 @@ class World:
             case do.ProbePeer(name):
                 assert name not in {host(n) for n in self.peers}
                 self.peers |= {self.actor, *(n for n in self.pods if host(n) == name)}
-            case do.DetachPeer(name):
+            case do.DetachPeer(name, _):
                 assert volume is None or name not in {b.host for b in volume.bricks}
                 self.peers -= {n for n in self.pods if host(n) == name}
-            case do.CreateVolume(name, replica, bricks):
+            case do.CreateVolume(name, replica, bricks, arbiter):
                 assert volume is None
                 assert len(bricks) % replica == 0
                 self.peers |= {self.actor}
-                self.volume = Volume(name, False, replica, tuple(self._brick(b) for b in bricks))
+                self.volume = Volume(name, False, replica, tuple(self._brick(b) for b in bricks), arbiter)
             case _:
                 self._apply_to_objects(step) if volume is None else self._apply_to_volume(step, volume)
 
@@ -189,6 +214,12 @@ class World:
                 assert volume.removal is None
                 assert len(bricks) % volume.replica == 0
                 self.volume = replace(volume, bricks=volume.bricks + tuple(self._brick(b) for b in bricks))
+            case do.ReplaceBrick(_, old, new):
+                assert volume.removal is None
+                self.volume = replace(
+                    volume, bricks=tuple(self._brick(new) if b.id == old else b for b in volume.bricks)
+                )
+                self.lost -= {n for n in self.lost if old.startswith(f"{host(n)}:")}
             case do.StartRebalance():
                 assert volume.removal is None
                 self.volume = replace(volume, rebalance=self._task())
@@ -211,6 +242,11 @@ class World:
                 self.notes = replace(self.notes, rebalance_bricks=bricks, rebalance_after=after)
             case do.NoteBalanced(bricks):
                 self.notes = replace(self.notes, balanced=bricks)
+            case do.NoteHealth(whole, away):
+                self.notes = replace(self.notes, whole=whole, away=away)
+            case do.DeletePod(name, _):
+                (old,) = [p for p in self.pods.values() if p.name == name]
+                self.pods[old.node] = replace(old, name=f"{name}y", created=self.now, template=self.template)
             case do.LiftFinalizer(node, plan, _):
                 assert plan == (self.plan.nodes if self.plan else None)
                 self.terminating.discard(node)
