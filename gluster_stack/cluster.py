@@ -13,11 +13,14 @@ from pulumi_kubernetes.storage import v1 as storage
 from gluster_stack import layout
 from gluster_stack.access import declare_access
 from gluster_stack.app import declare_sample_app
-from gluster_stack.args import GlusterClusterArgs, problems, shown
+from gluster_stack.args import GlusterClusterArgs
+from gluster_stack.checks import problems, shown
 from gluster_stack.client import declare_client_entry
 from gluster_stack.membership import declare_plan, declare_status
 from gluster_stack.node import DISK_DRIVER, GlusterNode
+from gluster_stack.pod import mark_of
 from gluster_stack.providers import kubernetes_provider
+from gluster_stack.scheduling import declare_scheduling
 
 TYPE: Final = "gluster-stack:index:GlusterCluster"
 MOUNT_POINT: Final = "/mnt/glusterfs"
@@ -25,7 +28,8 @@ MOUNT_POINT: Final = "/mnt/glusterfs"
 TWO_COPIES: Final = (
     "replication is 2: when the network between the two copies of a file breaks, both may take writes, and a"
     " person has to say which is right. With 3 a majority decides: `pulumi config set replication 3` with a"
-    " nodeCount that is a multiple of 3. A volume keeps its kind, so choose before the first `pulumi up`."
+    " nodeCount that is a multiple of 3, and `pulumi config set arbiter true` if the third copy shall hold"
+    " names and attributes only. A volume keeps its kind, so choose before the first `pulumi up`."
 )
 
 
@@ -55,14 +59,18 @@ class GlusterCluster(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self, provider=provider)
         component = pulumi.ResourceOptions(parent=self, providers=[provider])
 
-        shared = (*declare_access(name, args, child), declare_status(name, args, child))
+        shared = (
+            *declare_access(name, args, child),
+            *declare_scheduling(name, args, child),
+            declare_status(name, args, child),
+        )
         clients = declare_client_entry(name, args, child)
         storage_class = _declare_storage_class(name, args, child)
-        layout_nodes = layout.nodes(args.node_count, args.namespace)
+        mark = mark_of(args)
         self.nodes = tuple(
-            GlusterNode(name, args, node, storage_class, shared, component) for node in layout_nodes
+            GlusterNode(name, args, node, mark, storage_class, shared, component) for node in args.nodes()
         )
-        self.plan = declare_plan(name, args, layout_nodes, [node.member for node in self.nodes], child)
+        self.plan = declare_plan(name, args, mark, [node.member for node in self.nodes], child)
         if args.sample_app:
             declare_sample_app(name, args, [self.plan, *clients], child)
         if args.replication == 2:
@@ -76,7 +84,7 @@ class GlusterCluster(pulumi.ComponentResource):
         return {
             "volumeName": args.volume_name,
             "clusterService": args.cluster_name,
-            "nodeNames": [node.controller for node in layout.nodes(args.node_count, args.namespace)],
+            "nodeNames": [node.controller for node in args.nodes()],
             "diskNames": [node.disk.name for node in self.nodes],
             "mountCommand": f"mount -t glusterfs {server}:/{args.volume_name} {MOUNT_POINT}",
             "statusCommand": f"kubectl --namespace {args.namespace} describe configmap {STATUS_NAME}",

@@ -37,6 +37,7 @@ class GlusterNode(pulumi.ComponentResource):
         name: str,
         args: GlusterClusterArgs,
         node: layout.Node,
+        template_mark: str,
         storage_class: storage.StorageClass,
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
@@ -49,7 +50,7 @@ class GlusterNode(pulumi.ComponentResource):
         volume = self._declare_volume()
         claim = self._declare_claim([volume, storage_class])
         service = self._declare_service()
-        self.controller = self._declare_controller([claim, service, *after])
+        self.controller = self._declare_controller(template_mark, [claim, service, *after])
         self.member = declare_member(
             name, args, node, [self.controller, *after], pulumi.ResourceOptions(parent=self)
         )
@@ -69,7 +70,7 @@ class GlusterNode(pulumi.ComponentResource):
             f"{self._name}-disk",
             name=self._node.disk,
             project=self._args.project,
-            zone=self._args.zone,
+            zone=self._node.zone,
             type=self._args.disk_type,
             size=self._args.disk_size_gb,
             labels={"gluster-cluster": self._args.cluster_name, "gluster-node": str(self._node.number)},
@@ -101,7 +102,7 @@ class GlusterNode(pulumi.ComponentResource):
                 csi=core.CSIPersistentVolumeSourceArgs(
                     driver=DISK_DRIVER, volume_handle=handle, fs_type=args.file_system
                 ),
-                node_affinity=_in_zone(args.zone),
+                node_affinity=_in_zone(node.zone),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -142,7 +143,9 @@ class GlusterNode(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _declare_controller(self, after: Sequence[pulumi.Resource]) -> core.ReplicationController:
+    def _declare_controller(
+        self, template_mark: str, after: Sequence[pulumi.Resource]
+    ) -> core.ReplicationController:
         return core.ReplicationController(
             self._name,
             # The provider's own wait for controllers ends after 600 s, whatever the timeout.
@@ -150,7 +153,7 @@ class GlusterNode(pulumi.ComponentResource):
             spec=core.ReplicationControllerSpecArgs(
                 replicas=1,
                 selector=dict(layout.selector(self._node, self._args.environment)),
-                template=pod_template(self._args, self._node),
+                template=pod_template(self._args, self._node, template_mark),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,

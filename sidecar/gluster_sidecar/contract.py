@@ -79,6 +79,10 @@ class MemberKey(StrEnum):
 
     NODE = "node"
     """Written by the stack: the node's number."""
+    SPARE = "spare"
+    """Written by the stack: `true` if the node is a spare, else absent. It stands here as well as in the
+    plan, and wins over it, for the plan comes after the members: a new spare must not be taken for a
+    node before the plan names it, nor wait for the plan when it has become a node."""
     JOINED = "joined"
     """`true` once the node holds a started brick of the volume; what `pulumi up` waits for."""
     STATE = "state"
@@ -181,10 +185,6 @@ def node_of_host(host: str) -> int | None:
 def pod_label_name(node: int) -> str:
     """Value of the pod label `name`, as in the original's manifests."""
     return f"gluster-node-{node}"
-
-
-def disk_name(node: int) -> str:
-    return f"gluster-persistent-storage-node-{node}-disk"
 
 
 def member_name(node: int) -> str:

@@ -48,6 +48,8 @@ SLICE = "kubernetes:discovery.k8s.io/v1:EndpointSlice"
 LEASE = "kubernetes:coordination.k8s.io/v1:Lease"
 ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
+BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
+PRIORITY_CLASS = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 STORAGE_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
 
 

@@ -47,6 +47,7 @@ def test_growth_only_adds_and_updates_the_plan(one: int, other: int, replication
         ("object", "data", "nodes"),
         ("object", "metadata", "annotations", "pulumi.com/waitFor"),
         ("dependencies",),
+        ("customTimeouts", "update"),
     ):
         old, new = without(old, *path), without(new, *path)
     assert old == new, "of the plan only what is wanted may change"
@@ -62,6 +63,46 @@ def test_what_growth_adds_belongs_to_the_new_nodes(one: int, other: int, replica
     owners = {urn.rsplit("::", 1)[-1].removesuffix("-disk").rsplit("-", 1)[-1] for urn in added}
     assert owners == {str(n) for n in new}
     assert len(added) == 7 * len(new)  # component, disk, volume, claim, Service, controller, member
+
+
+spares = st.integers(0, 3)
+zones = st.lists(st.sampled_from([f"us-east1-{z}" for z in "abcd"]), unique=True, max_size=4).map(tuple)
+
+
+@cache
+def whole(sets: int, spare_count: int, zone_names: tuple[str, ...], arbiter: bool = False) -> Recording:
+    copies = 3 if arbiter else 2
+    return record(
+        node_count=sets * copies,
+        replication=copies,
+        arbiter=arbiter,
+        spare_count=spare_count,
+        zones=zone_names,
+        volume_options={"network.ping-timeout": 7},
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes, sizes, spares, spares, zones, st.booleans())
+def test_between_any_two_sizes_no_disk_and_no_controller_changes(
+    one: int, other: int, few: int, many: int, names: tuple[str, ...], arbiter: bool
+) -> None:
+    """Spares that become nodes, and nodes that become spares, change in their member object alone."""
+    before, after = whole(one, few, names, arbiter), whole(other, many, names, arbiter)
+    copies = 3 if arbiter else 2
+    both = set(range(1, min(one * copies + few, other * copies + many) + 1))
+    turned = {n for n in both if (n > one * copies) != (n > other * copies)}
+    members = {before.one(MAP, f"gluster-member-{n}").urn for n in turned}
+    plan = {before.one(MAP, "gluster-plan").urn} if (one, few) != (other, many) else set()
+    assert changed(before, after) == members | plan
+    for urn in members:
+        old, new = before.requests[urn].whole, after.requests[urn].whole
+        for path in (
+            ("object", "data", "spare"),
+            ("object", "metadata", "annotations", "pulumi.com/waitFor"),
+        ):
+            old, new = without(old, *path), without(new, *path)
+        assert old == new
 
 
 @settings(max_examples=5, deadline=None)
@@ -99,6 +140,6 @@ def test_the_comparison_sees_a_difference() -> None:
     """Else all of the above could pass on an empty comparison."""
     before, after = of_sets(1, 2), record(node_count=2, image="other:1")
     assert len(before.of(CLUSTER)) == 1
-    assert {"gluster-1", "gluster-2", "gluster-sample-app"} == {
+    assert {"gluster-1", "gluster-2", "gluster-plan", "gluster-sample-app"} == {
         urn.rsplit("::", 1)[-1] for urn in changed(before, after)
     }

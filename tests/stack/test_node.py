@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from typing import Any
 
 import pytest
 from gluster_sidecar import contract
@@ -19,6 +20,7 @@ from tests.stack.recording import (
     MAP,
     NODE,
     POD,
+    PRIORITY_CLASS,
     PROVIDER,
     SERVICE,
     STORAGE_CLASS,
@@ -76,7 +78,7 @@ def test_namespaced_objects_are_in_the_namespace_and_labelled(odd: Recording) ->
         metadata = request.object.get("metadata")
         if metadata is None:
             continue
-        if request.type in (VOLUME, STORAGE_CLASS):
+        if request.type in (VOLUME, STORAGE_CLASS, PRIORITY_CLASS):
             assert metadata["name"].startswith("storage-gluster")
         else:
             assert metadata["namespace"] == "storage", request.urn
@@ -91,7 +93,8 @@ def test_disks_are_as_asked_for(odd: Recording) -> None:
     for request in odd.of(DISK):
         disk = request.object
         assert (disk["size"], disk["type"]) == (50, "pd-ssd")
-        assert (disk["project"], disk["zone"]) == ("gluster-lab", "us-central1-b")
+        assert disk["project"] == "gluster-lab"
+        assert disk["name"].startswith("files-node-")
         assert "description" not in disk
 
 
@@ -108,7 +111,8 @@ def test_each_volume_is_its_nodes_disk_and_its_claims_alone(odd: Recording) -> N
         volume = odd.manifest(VOLUME, f"storage-gluster-{n}")["spec"]
         claim = odd.manifest(CLAIM, f"gluster-{n}")["spec"]
         disk = odd.one(DISK, f"gluster-{n}-disk")
-        handle = f"projects/gluster-lab/zones/us-central1-b/disks/{disk.object['name']}"
+        zone = ("us-east1-b", "us-east1-c", "us-east1-d")[n - 1]
+        handle = f"projects/gluster-lab/zones/{zone}/disks/{disk.object['name']}"
         assert volume["csi"] == {"driver": "pd.csi.storage.gke.io", "volumeHandle": handle, "fsType": "xfs"}
         assert volume["claimRef"]["namespace"] == "storage"
         assert volume["claimRef"]["name"] == f"gluster-{n}"
@@ -116,7 +120,7 @@ def test_each_volume_is_its_nodes_disk_and_its_claims_alone(odd: Recording) -> N
         assert volume["capacity"] == claim["resources"]["requests"] == {"storage": "50Gi"}
         (term,) = volume["nodeAffinity"]["required"]["nodeSelectorTerms"]
         (expression,) = term["matchExpressions"]
-        assert expression["values"] == [disk.object["zone"]]
+        assert expression["values"] == [disk.object["zone"]] == [zone]
         assert claim["volumeName"] == f"storage-gluster-{n}"
         assert volume["storageClassName"] == claim["storageClassName"] == "storage-gluster"
         assert disk.urn in odd.before(odd.one(VOLUME, f"gluster-{n}").urn)
@@ -159,6 +163,38 @@ def test_templates_differ_in_the_nodes_own_number_alone(four: Recording) -> None
     assert differing == [("1", "3"), ("gluster-1", "gluster-3"), ("gluster-node-1", "gluster-node-3")]
 
 
+def test_every_template_carries_the_mark_of_what_they_share(four: Recording, odd: Recording) -> None:
+    marks = {
+        template(r, n)["metadata"]["annotations"][contract.TEMPLATE_ANNOTATION]
+        for r in (four, odd)
+        for n in (1, 2, 3)
+    }
+    assert len(marks) == 2
+    for recording in (four, odd):
+        plan = recording.one(MAP, "gluster-plan").object["data"]
+        assert (
+            plan["template"]
+            == template(recording, 1)["metadata"]["annotations"][contract.TEMPLATE_ANNOTATION]
+        )
+
+
+@pytest.mark.parametrize(
+    "name", sorted(ODD.keys() - {"node_count", "disk_size_gb", "disk_type", "file_system"})
+)
+def test_whatever_a_template_holds_is_in_its_mark(name: str) -> None:
+    """A pod with an old value must be seen to be outdated."""
+    base: dict[str, Any] = {"node_count": 6, "replication": 3 if name == "arbiter" else 2}
+    before, after = record(**base), record(**{**base, name: ODD[name]})
+    marks, specs = [], []
+    for recording in (before, after):
+        found = template(recording, 1)
+        specs.append(found["spec"])
+        marks.append(found["metadata"]["annotations"][contract.TEMPLATE_ANNOTATION])
+    assert (specs[0] != specs[1]) <= (marks[0] != marks[1])
+    if name in ("spare_count", "zones", "profile", "volume_options", "grace_seconds", "protect_disks"):
+        assert marks[0] == marks[1], "a setting of the plan alone rolls nothing"
+
+
 def test_a_service_resolves_before_its_pod_is_ready(four: Recording) -> None:
     spec = four.manifest(SERVICE, "gluster-1")["spec"]
     assert spec["clusterIP"] == "None"
@@ -171,6 +207,8 @@ def test_one_pod_a_machine_on_the_machines_network(odd: Recording) -> None:
     assert spec["hostNetwork"] is True
     assert spec["dnsPolicy"] == "ClusterFirstWithHostNet"
     assert spec["nodeSelector"] == {"pool": "storage"}
+    assert spec["tolerations"] == [{"key": "storage", "operator": "Exists", "effect": "NoSchedule"}]
+    assert spec["priorityClassName"] == "storage-first"
     (term,) = spec["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert term["topologyKey"] == "kubernetes.io/hostname"
     assert term["labelSelector"]["matchLabels"].items() <= template(odd, 2)["metadata"]["labels"].items()
@@ -180,6 +218,15 @@ def test_ports_of_a_pod_are_free_of_each_other_and_the_machines(four: Recording)
     ports = [p for c in template(four, 1)["spec"]["containers"] for p in c["ports"]]
     assert all(p["hostPort"] == p["containerPort"] for p in ports)
     assert len({p["containerPort"] for p in ports}) == len(ports) == 3
+
+
+def test_requests_and_limits_are_as_asked_for(four: Recording, odd: Recording) -> None:
+    assert container(four, "glusterd")["resources"] == {"requests": {"cpu": "100m", "memory": "256Mi"}}
+    assert container(odd, "glusterd")["resources"] == {
+        "requests": {"cpu": "1", "memory": "1Gi"},
+        "limits": {"memory": "2Gi"},
+    }
+    assert container(odd, "sidecar")["resources"] == {"requests": {"cpu": "30m"}, "limits": {"cpu": "2"}}
 
 
 def test_both_containers_share_the_disk_and_run(odd: Recording) -> None:
