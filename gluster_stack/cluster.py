@@ -14,13 +14,16 @@ from gluster_stack import layout
 from gluster_stack.access import declare_access
 from gluster_stack.app import declare_sample_app
 from gluster_stack.args import GlusterClusterArgs
-from gluster_stack.checks import problems, shown
+from gluster_stack.checks import Problem, problems, shown
 from gluster_stack.client import declare_client_entry
+from gluster_stack.foundation import Say, declare_foundation, refuse
 from gluster_stack.membership import declare_plan, declare_status
-from gluster_stack.node import DISK_DRIVER, GlusterNode
+from gluster_stack.node import DISK_DRIVER, Common, GlusterNode
 from gluster_stack.pod import mark_of
+from gluster_stack.protection import declare_protection, refuse_smaller
 from gluster_stack.providers import kubernetes_provider
 from gluster_stack.scheduling import declare_scheduling
+from gluster_stack.snapshots import declare_schedule
 
 TYPE: Final = "gluster-stack:index:GlusterCluster"
 MOUNT_POINT: Final = "/mnt/glusterfs"
@@ -44,21 +47,27 @@ class GlusterCluster(pulumi.ComponentResource):
     plan: core.ConfigMap
 
     def __init__(
-        self, name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        args: GlusterClusterArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        say: Say | None = None,
     ) -> None:
-        """Raises RunError, before anything is declared, with one line for each value that is wrong."""
-        if wrong := problems(args):
-            lines = [f"{p.field}={shown(p.value)}: {p.why}; {shown(p.mend)} would do" for p in wrong]
-            raise pulumi.RunError("\n".join([f"GlusterCluster {name} cannot be declared:", *lines]))
+        """Raises RunError, before anything is declared, with one line for each value that is wrong.
+
+        `say` makes that line of a problem, for a program whose settings have names of their own.
+        """
+        title, say = f"GlusterCluster {name} cannot be declared:", say or _say
+        refuse(title, problems(args), say)
         super().__init__(TYPE, name, None, opts)
         self._args = args
         provider = self.get_provider("kubernetes:core/v1:Pod") or kubernetes_provider(
             f"{name}-kubernetes", opts=pulumi.ResourceOptions(parent=self)
         )
-        # `provider` for the objects below, `providers` for the nodes, which hand it on to theirs.
-        child = pulumi.ResourceOptions(parent=self, provider=provider)
-        component = pulumi.ResourceOptions(parent=self, providers=[provider])
-
+        root = pulumi.ResourceOptions(parent=self, provider=provider)
+        foundation = declare_foundation(name, args, title, say, root)
+        child = pulumi.ResourceOptions.merge(root, pulumi.ResourceOptions(depends_on=[foundation]))
         shared = (
             *declare_access(name, args, child),
             *declare_scheduling(name, args, child),
@@ -67,12 +76,21 @@ class GlusterCluster(pulumi.ComponentResource):
         clients = declare_client_entry(name, args, child)
         storage_class = _declare_storage_class(name, args, child)
         mark = mark_of(args)
-        self.nodes = tuple(
-            GlusterNode(name, args, node, mark, storage_class, shared, component) for node in args.nodes()
+        own = pulumi.ResourceOptions(parent=self, depends_on=[foundation])
+        # `providers`, for they hand it on; what they are made of inherits the protection.
+        whole = pulumi.ResourceOptions(parent=self, providers=[provider], protect=args.protect_disks)
+        schedule = declare_schedule(name, args, own)
+        common = Common(
+            *(name, args, mark, foundation, storage_class, shared, schedule),
+            never_smaller=refuse_smaller(name, say),
         )
+        self.nodes = tuple(GlusterNode(common, node, whole) for node in args.nodes())
         self.plan = declare_plan(name, args, mark, [node.member for node in self.nodes], child)
+        last: list[pulumi.Resource] = [self.plan, *clients]
         if args.sample_app:
-            declare_sample_app(name, args, [self.plan, *clients], child)
+            last.append(declare_sample_app(name, args, last, child))
+        last += [schedule] if schedule else []
+        declare_protection(name, args, [*last, *shared], child)
         if args.replication == 2:
             pulumi.warn(TWO_COPIES, self)
         self.register_outputs(self.outputs())
@@ -89,6 +107,14 @@ class GlusterCluster(pulumi.ComponentResource):
             "mountCommand": f"mount -t glusterfs {server}:/{args.volume_name} {MOUNT_POINT}",
             "statusCommand": f"kubectl --namespace {args.namespace} describe configmap {STATUS_NAME}",
         }
+
+
+def _say(problem: Problem) -> str:
+    """
+    >>> _say(Problem("node_count", 3, "must be even", 4))
+    'node_count=3: must be even; 4 would do'
+    """
+    return f"{problem.field}={shown(problem.value)}: {problem.why}; {shown(problem.mend)} would do"
 
 
 def _declare_storage_class(

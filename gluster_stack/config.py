@@ -18,7 +18,7 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 
 from gluster_stack.args import GlusterClusterArgs
-from gluster_stack.checks import EXAMPLES, default, problems, shown
+from gluster_stack.checks import EXAMPLES, Problem, default, problems, shown
 
 CONTEXT_KEY: Final = "kubeContext"
 _GOOGLE: Final = ("project", "zone")
@@ -56,8 +56,7 @@ class StackConfig:
         for problem in problems(args):
             if problem.field == "zone" and values.get("zones"):
                 continue
-            key = _key(problem.field, own)
-            wrong.setdefault(problem.field, _line(key, problem.value, problem.why, problem.mend))
+            wrong.setdefault(problem.field, line(problem))
         lines = [wrong[item.name] for item in fields(GlusterClusterArgs) if item.name in wrong]
         lines += _unknown(own)
         if lines:
@@ -108,6 +107,11 @@ def _parse(text: str, like: object) -> Any:
             ) from None
         return tuple(found) if isinstance(found, list) and isinstance(like, tuple) else found
     return text
+
+
+def line(problem: Problem) -> str:
+    """What is wrong with a setting of the stack's, and the command that mends it."""
+    return _line(_key(problem.field, pulumi.Config()), problem.value, problem.why, problem.mend)
 
 
 def _line(key: str, value: object, why: str, mend: object) -> str:

@@ -10,8 +10,11 @@ import pytest
 from gluster_sidecar import contract
 from gluster_sidecar.settings import Identity, Settings
 
+from gluster_stack.foundation import KEPT, changed, kept
+from lab.standins.pulumi_gcp.fields import DISK as DISK_SCHEMA
 from tests.stack.examples import NODES, ODD, container, environ, strings, template
 from tests.stack.recording import (
+    ATTACHMENT,
     CLAIM,
     CLUSTER,
     CONTROLLER,
@@ -20,6 +23,7 @@ from tests.stack.recording import (
     MAP,
     NODE,
     POD,
+    POLICY,
     PRIORITY_CLASS,
     PROVIDER,
     SERVICE,
@@ -52,7 +56,9 @@ def test_each_node_has_one_of_each(four: Recording) -> None:
     assert services == {*(f"gluster-{n}" for n in NODES), "glusterfs-cluster"}
     assert {r.object["metadata"]["name"] for r in four.of(MAP)} == {
         *(f"gluster-member-{n}" for n in NODES),
+        "gluster-foundation",
         "gluster-plan",
+        "gluster-protection",
         "gluster-status",
     }
 
@@ -99,11 +105,85 @@ def test_disks_are_as_asked_for(odd: Recording) -> None:
 
 
 @pytest.mark.parametrize("protect", [False, True])
-def test_protection_is_of_all_disks_and_of_nothing_else(protect: bool) -> None:
-    recording = record(node_count=4, protect_disks=protect)
-    protected = {r.type for r in recording.requests.values() if r.raw.protect}
-    assert protected == ({DISK} if protect else set())
-    assert all(r.raw.protect is protect for r in recording.of(DISK))
+def test_protection_is_of_whole_nodes_and_of_what_a_destroy_begins_with(protect: bool) -> None:
+    """Of a node everything: whatever of it Pulumi would come to first, it is refused."""
+    recording = record(node_count=4, protect_disks=protect, snapshot_hours=6)
+    of_nodes = {r.urn for r in recording.requests.values() if NODE in r.urn and r.type != ATTACHMENT}
+    assert len(of_nodes) > 4 * 6
+    last = recording.one(MAP, "gluster-protection")
+    protected = {r.urn for r in recording.requests.values() if r.raw.protect}
+    assert protected == ({*of_nodes, last.urn} if protect else set())
+    kinds = ("pulumi:providers:", "gluster-stack:index:")
+    others = {u for u, r in recording.requests.items() if not r.type.startswith(kinds)} - {last.urn}
+    assert others <= recording.before(last.urn), "a destroy would begin with something else"
+
+
+def test_snapshots_are_a_policy_attached_to_every_disk_and_outlived_by_the_member() -> None:
+    recording = record(**{**ODD, "snapshot_hours": 24})
+    (policy,) = recording.of(POLICY)
+    assert policy.object["name"] == "files-snapshots"
+    assert policy.object["region"] == "us-east1"
+    schedule = policy.object["snapshotSchedulePolicy"]
+    assert schedule["schedule"] == {"dailySchedule": {"daysInCycle": 1, "startTime": "04:00"}}
+    assert schedule["retentionPolicy"]["maxRetentionDays"] == 3
+    for n in (1, 2, 3, 4):
+        attached = recording.one(ATTACHMENT, f"gluster-{n}-snapshots")
+        disk = recording.one(DISK, f"gluster-{n}-disk")
+        assert attached.object["name"] == "files-snapshots"
+        assert (attached.object["disk"], attached.object["zone"]) == (
+            disk.object["name"],
+            disk.object["zone"],
+        )
+        assert attached.urn in recording.before(recording.one(MAP, f"gluster-member-{n}").urn)
+        assert "resourcePolicies" not in disk.object
+
+
+def test_a_schedule_is_in_hours_and_none_by_default(four: Recording, odd: Recording) -> None:
+    (policy,) = odd.of(POLICY)
+    schedule = policy.object["snapshotSchedulePolicy"]["schedule"]
+    assert schedule == {"hourlySchedule": {"hoursInCycle": 6, "startTime": "04:00"}}
+    assert not four.of(POLICY)
+    assert not four.of(ATTACHMENT)
+
+
+def test_nothing_that_replaces_a_disk_reaches_it(odd: Recording) -> None:
+    """Names from the schema of Google's provider: what is given here and forces a new disk is ignored."""
+    for request in odd.of(DISK):
+        ignored = set(request.raw.ignoreChanges)
+        assert request.object.keys() - {"labels"} <= ignored
+        replacing = {name for name, field in DISK_SCHEMA.fields.items() if field.replaces}
+        assert replacing & request.object.keys() <= ignored
+
+
+def test_everything_waits_for_the_foundation(odd: Recording) -> None:
+    foundation = odd.one(MAP, "gluster-foundation")
+    assert set(foundation.raw.ignoreChanges) == {"data", "metadata"}
+    assert foundation.object["data"].keys() == KEPT.keys()
+    kinds = ("pulumi:providers:", "gluster-stack:index:")
+    for request in odd.requests.values():
+        if request.type.startswith(kinds) or request is foundation:
+            continue
+        assert foundation.urn in odd.before(request.urn), request.urn
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_a_cluster_was_made_with_is_named_when_it_changes(name: str) -> None:
+    first = arguments(**{**ODD, name: getattr(arguments(), name)} if name != "project" else ODD)
+    other = arguments(**{**ODD, "project": "another-project"} if name == "project" else ODD)
+    before = {**kept(first), "zones": kept(other)["zones"]} if name != "zones" else kept(first)
+    (problem,) = changed(before, other)
+    assert problem.field == name
+    assert problem.value == getattr(other, name)
+    assert changed(kept(other), other) == []
+    without = {key: value for key, value in before.items() if key != name}
+    assert changed(without, other) == [], "an earlier release did not write it down"
+
+
+def test_one_zone_may_be_said_in_two_ways() -> None:
+    one, list_ = arguments(zone="us-east1-b"), arguments(zones=["us-east1-b"])
+    assert changed(kept(one), list_) == []
+    (problem,) = changed(kept(one), arguments(zone="us-east1-c"))
+    assert (problem.field, problem.value, problem.mend) == ("zone", "us-east1-c", "us-east1-b")
 
 
 def test_each_volume_is_its_nodes_disk_and_its_claims_alone(odd: Recording) -> None:
