@@ -5,10 +5,11 @@ from __future__ import annotations
 import pulumi
 
 from gluster_stack import GlusterCluster, kubernetes_provider
-from gluster_stack.config import StackConfig
+from gluster_stack.config import StackConfig, line
 
 config = StackConfig.load()
 kubernetes = kubernetes_provider("kubernetes", config.kube_context)
-cluster = GlusterCluster("gluster", config.cluster, pulumi.ResourceOptions(providers=[kubernetes]))
+options = pulumi.ResourceOptions(providers=[kubernetes])
+cluster = GlusterCluster("gluster", config.cluster, options, say=line)
 for name, value in cluster.outputs().items():
     pulumi.export(name, value)

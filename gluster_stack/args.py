@@ -1,32 +1,24 @@
-"""What a person may say of a storage cluster, and what of it makes no sense.
+"""What a person may say of a storage cluster. What of it makes no sense is said in `checks`.
 
-The defaults stand here; Pulumi.yaml repeats them (a test keeps the two equal). Values that the
-sidecar reads too are checked by the sidecar's own readers, so both sides refuse the same.
+The defaults stand here; Pulumi.yaml repeats them (a test keeps the two equal).
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from gluster_sidecar.settings import Settings
 
 from gluster_stack import layout
+from gluster_stack.profiles import PROFILES
 
-MAX_NODES: Final = 1000
-SMALLEST_DISK_GB: Final = 10
-LARGEST_DISK_GB: Final = 65_536
-"""Google's limits of a persistent disk."""
-FILE_SYSTEMS: Final = ("ext4", "xfs")
-_SYSTEM_FOLDER = re.compile("bin|boot|dev|etc|lib(32|64|x32)?|proc|root|run|sbin|sys|tmp|usr|var")
-_LABEL_KEY = re.compile(
-    r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-)
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+def _texts(**values: str) -> Any:
+    """A field that holds texts by name; `values` are its default."""
+    return field(default_factory=lambda: MappingProxyType(values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +28,19 @@ class GlusterClusterArgs:
     project: str
     """Google Cloud project of the disks."""
     zone: str
-    """Zone of the disks and of the machines that use them."""
+    """Zone of the disks and of the machines that use them; not looked at where `zones` names some."""
+    zones: Sequence[str] = ()
+    """Zones of one region over which the copies of a file are spread."""
     node_count: int = 2
     """Nodes; a multiple of `replication`, each on a machine of its own."""
+    spare_count: int = 0
+    """Nodes beyond `node_count` that wait to take the place of one that stays away."""
     replication: int = 2
     """Copies of every file."""
+    arbiter: bool = False
+    """The third of three copies holds names and attributes only."""
+    grace_seconds: int = 1800
+    """Seconds that a node may stay away before a spare takes its place."""
     environment: str = "test"
     """Value of the pods' label `environment`."""
     namespace: str = "default"
@@ -50,17 +50,37 @@ class GlusterClusterArgs:
     volume_name: str = "data"
     brick_name: str = "data"
     """A node's disk is mounted at `/<brick_name>`."""
+    profile: str = "general"
+    """Volume options for a kind of use, one of `PROFILES`."""
+    volume_options: Mapping[str, Any] = _texts()
+    """Options of the volume; they win over those of the profile."""
     disk_size_gb: int = 1000
     disk_type: str = "pd-standard"
+    disk_prefix: str = layout.DISK_PREFIX
+    """Node n's disk is `<disk_prefix>-node-<n>-disk`, unique in project and zone."""
     file_system: str = "ext4"
     protect_disks: bool = False
-    """Pulumi refuses to delete or replace the disks."""
+    """Pulumi refuses to delete anything by which data could be lost."""
+    snapshot_hours: int = 0
+    """Hours between two snapshots of each disk, 24 at most; 0 for none."""
+    snapshot_days: int = 14
+    """Days that a snapshot is kept."""
     image: str = "gluster-stack:dev"
     sleep_seconds: int = 5
     unhealthy_seconds: int = 15
     sample_app: bool = True
-    node_selector: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    node_selector: Mapping[str, str] = _texts()
     """Labels that a machine must have to get a GlusterFS node."""
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    """Taints of machines that may get one all the same, as in a pod's manifest."""
+    priority_class: str = ""
+    """Of the nodes' pods; empty for one of our own, above pods that name none."""
+    glusterd_requests: Mapping[str, Any] = _texts(cpu="100m", memory="256Mi")
+    """What a machine must have left for glusterd and its bricks."""
+    glusterd_limits: Mapping[str, Any] = _texts()
+    """What they may use at most; a brick that exceeds its memory is killed."""
+    sidecar_requests: Mapping[str, Any] = _texts(cpu="20m", memory="64Mi")
+    sidecar_limits: Mapping[str, Any] = _texts()
 
     def settings(self) -> Settings:
         """The sidecar's settings. Holds nothing that changes with the number of nodes."""
@@ -73,131 +93,26 @@ class GlusterClusterArgs:
             volume_name=self.volume_name,
             brick_name=self.brick_name,
             replication=self.replication,
+            arbiter=self.arbiter,
             namespace=self.namespace,
         )
 
+    def nodes(self) -> tuple[layout.Node, ...]:
+        """All nodes in the order of their numbers, the spares last."""
+        return layout.nodes(
+            self.node_count,
+            self.namespace,
+            spares=self.spare_count,
+            zones=tuple(self.zones) or (self.zone,),
+            disk_prefix=self.disk_prefix,
+        )
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A value that cannot be."""
-
-    field: str
-    value: object
-    why: str
-    mend: object
-    """A value that would do."""
-
-
-def shown(value: object) -> str:
-    """A value on one line, shortened."""
-    try:
-        text = json.dumps(dict(value) if isinstance(value, Mapping) else value)
-    except (TypeError, ValueError):
-        text = json.dumps(repr(value))
-    return text if len(text) <= 60 else text[:56] + ' ..."'
+    def options(self) -> dict[str, str]:
+        """The volume's options as texts: the profile's, and the person's over them."""
+        given = {key: _option(value) for key, value in self.volume_options.items()}
+        return {**PROFILES[self.profile], **given}
 
 
-def problems(args: GlusterClusterArgs) -> list[Problem]:
-    """All that is wrong, in the order of the fields."""
-    found = [problem for item in fields(args) if (problem := _check(item.name, getattr(args, item.name)))]
-    wrong = {problem.field for problem in found}
-    found += [problem for problem in _together(args, wrong) if problem.field not in wrong]
-    order = [item.name for item in fields(args)]
-    return sorted(found, key=lambda problem: order.index(problem.field))
-
-
-def default(name: str) -> Any:
-    """Default of a field; None for one that must be given."""
-    item = next(item for item in fields(GlusterClusterArgs) if item.name == name)
-    if item.default is not MISSING:
-        return item.default
-    return item.default_factory() if item.default_factory is not MISSING else None
-
-
-def _check(name: str, value: object) -> Problem | None:
-    kind = _kind(name)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        return Problem(name, value, f"must be {_WORDS[kind]}", _mend(name))
-    why = _by_sidecar(name, value) or (_OWN[name](value) if name in _OWN else None)
-    return Problem(name, value, why, _mend(name)) if why else None
-
-
-def _together(args: GlusterClusterArgs, wrong: set[str]) -> Iterator[Problem]:
-    """What is wrong only in company."""
-    if not wrong & {"node_count", "replication"} and args.node_count % args.replication:
-        why = f"must be a multiple of replication ({args.replication}): nodes join and leave in whole sets"
-        yield Problem("node_count", args.node_count, why, layout.next_full(args.node_count, args.replication))
-
-
-def _kind(name: str) -> type:
-    known = default(name)
-    return str if known is None else Mapping if isinstance(known, Mapping) else type(known)
-
-
-_WORDS: Final[Mapping[type, str]] = {
-    str: "a text",
-    int: "a whole number",
-    bool: "true or false",
-    Mapping: "an object of texts",
-}
-
-_EXAMPLES: Final = {"project": "my-project", "zone": "us-central1-b"}
-
-
-def _mend(name: str) -> object:
-    return _EXAMPLES[name] if name in _EXAMPLES else default(name)
-
-
-def _by_sidecar(name: str, value: object) -> str | None:
-    """Why the sidecar would not start with this value; None if it would, or does not read it."""
-    for item in fields(Settings):
-        if item.name == name:
-            try:
-                item.metadata["read"](str(value).lower() if isinstance(value, bool) else str(value))
-            except ValueError as error:
-                return str(error)
-    return None
-
-
-def _between(least: int, most: int) -> Callable[[Any], str | None]:
-    return lambda value: None if least <= value <= most else f"must be from {least} to {most}"
-
-
-def _like(pattern: str, what: str) -> Callable[[Any], str | None]:
-    compiled = re.compile(pattern)
-    return lambda value: None if compiled.fullmatch(value) else f"must be {what}"
-
-
-def _cluster_name(value: Any) -> str | None:
-    if not value[0].isalpha():
-        return "must begin with a letter, for it is the name of a Service"
-    return "is what a node's own Service is called" if re.fullmatch(r"gluster-[0-9]+", value) else None
-
-
-def _brick_name(value: Any) -> str | None:
-    taken = _SYSTEM_FOLDER.fullmatch(value)
-    return f"cannot be: the disk would be mounted over the image's own /{value}" if taken else None
-
-
-def _selector(value: Any) -> str | None:
-    for key, label in value.items():
-        if not (isinstance(key, str) and _LABEL_KEY.fullmatch(key)):
-            return f"has {shown(key)}, which is no label's key"
-        if not (isinstance(label, str) and _LABEL_VALUE.fullmatch(label)):
-            return f"has {shown(label)}, which is no label's value"
-    return None
-
-
-_OWN: Final[Mapping[str, Callable[[Any], str | None]]] = {
-    "project": _like(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "the id of a Google Cloud project"),
-    "zone": _like(r"[a-z]+-[a-z]+[0-9]+-[a-z]", "a Google Cloud zone"),
-    "node_count": _between(2, MAX_NODES),
-    "environment": _like(_LABEL_VALUE.pattern.removesuffix("?"), "the value of a label"),
-    "cluster_name": _cluster_name,
-    "brick_name": _brick_name,
-    "disk_size_gb": _between(SMALLEST_DISK_GB, LARGEST_DISK_GB),
-    "disk_type": _like(r"(pd|hyperdisk)-[a-z]+(-[a-z]+)*", "a type of Google's disks, such as pd-balanced"),
-    "file_system": _like("|".join(FILE_SYSTEMS), " or ".join(FILE_SYSTEMS)),
-    "image": _like(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,500}", "the name of an image"),
-    "node_selector": _selector,
-}
+def _option(value: object) -> str:
+    """GlusterFS says `on` and `off` where `pulumi config set --path` makes a truth value of a word."""
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)

@@ -13,11 +13,17 @@ from pulumi_kubernetes.storage import v1 as storage
 from gluster_stack import layout
 from gluster_stack.access import declare_access
 from gluster_stack.app import declare_sample_app
-from gluster_stack.args import GlusterClusterArgs, problems, shown
+from gluster_stack.args import GlusterClusterArgs
+from gluster_stack.checks import Problem, problems, shown
 from gluster_stack.client import declare_client_entry
+from gluster_stack.foundation import Say, declare_foundation, refuse
 from gluster_stack.membership import declare_plan, declare_status
-from gluster_stack.node import DISK_DRIVER, GlusterNode
+from gluster_stack.node import DISK_DRIVER, Common, GlusterNode
+from gluster_stack.pod import mark_of
+from gluster_stack.protection import declare_protection, refuse_smaller
 from gluster_stack.providers import kubernetes_provider
+from gluster_stack.scheduling import declare_scheduling
+from gluster_stack.snapshots import declare_schedule
 
 TYPE: Final = "gluster-stack:index:GlusterCluster"
 MOUNT_POINT: Final = "/mnt/glusterfs"
@@ -25,7 +31,8 @@ MOUNT_POINT: Final = "/mnt/glusterfs"
 TWO_COPIES: Final = (
     "replication is 2: when the network between the two copies of a file breaks, both may take writes, and a"
     " person has to say which is right. With 3 a majority decides: `pulumi config set replication 3` with a"
-    " nodeCount that is a multiple of 3. A volume keeps its kind, so choose before the first `pulumi up`."
+    " nodeCount that is a multiple of 3, and `pulumi config set arbiter true` if the third copy shall hold"
+    " names and attributes only. A volume keeps its kind, so choose before the first `pulumi up`."
 )
 
 
@@ -40,31 +47,50 @@ class GlusterCluster(pulumi.ComponentResource):
     plan: core.ConfigMap
 
     def __init__(
-        self, name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        args: GlusterClusterArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        say: Say | None = None,
     ) -> None:
-        """Raises RunError, before anything is declared, with one line for each value that is wrong."""
-        if wrong := problems(args):
-            lines = [f"{p.field}={shown(p.value)}: {p.why}; {shown(p.mend)} would do" for p in wrong]
-            raise pulumi.RunError("\n".join([f"GlusterCluster {name} cannot be declared:", *lines]))
+        """Raises RunError, before anything is declared, with one line for each value that is wrong.
+
+        `say` makes that line of a problem, for a program whose settings have names of their own.
+        """
+        title, say = f"GlusterCluster {name} cannot be declared:", say or _say
+        refuse(title, problems(args), say)
         super().__init__(TYPE, name, None, opts)
         self._args = args
         provider = self.get_provider("kubernetes:core/v1:Pod") or kubernetes_provider(
             f"{name}-kubernetes", opts=pulumi.ResourceOptions(parent=self)
         )
-        # `provider` for the objects below, `providers` for the nodes, which hand it on to theirs.
-        child = pulumi.ResourceOptions(parent=self, provider=provider)
-        component = pulumi.ResourceOptions(parent=self, providers=[provider])
-
-        shared = (*declare_access(name, args, child), declare_status(name, args, child))
+        root = pulumi.ResourceOptions(parent=self, provider=provider)
+        foundation = declare_foundation(name, args, title, say, root)
+        child = pulumi.ResourceOptions.merge(root, pulumi.ResourceOptions(depends_on=[foundation]))
+        shared = (
+            *declare_access(name, args, child),
+            *declare_scheduling(name, args, child),
+            declare_status(name, args, child),
+        )
         clients = declare_client_entry(name, args, child)
         storage_class = _declare_storage_class(name, args, child)
-        layout_nodes = layout.nodes(args.node_count, args.namespace)
-        self.nodes = tuple(
-            GlusterNode(name, args, node, storage_class, shared, component) for node in layout_nodes
+        mark = mark_of(args)
+        own = pulumi.ResourceOptions(parent=self, depends_on=[foundation])
+        # `providers`, for they hand it on; what they are made of inherits the protection.
+        whole = pulumi.ResourceOptions(parent=self, providers=[provider], protect=args.protect_disks)
+        schedule = declare_schedule(name, args, own)
+        common = Common(
+            *(name, args, mark, foundation, storage_class, shared, schedule),
+            never_smaller=refuse_smaller(name, say),
         )
-        self.plan = declare_plan(name, args, layout_nodes, [node.member for node in self.nodes], child)
+        self.nodes = tuple(GlusterNode(common, node, whole) for node in args.nodes())
+        self.plan = declare_plan(name, args, mark, [node.member for node in self.nodes], child)
+        last: list[pulumi.Resource] = [self.plan, *clients]
         if args.sample_app:
-            declare_sample_app(name, args, [self.plan, *clients], child)
+            last.append(declare_sample_app(name, args, last, child))
+        last += [schedule] if schedule else []
+        declare_protection(name, args, [*last, *shared], child)
         if args.replication == 2:
             pulumi.warn(TWO_COPIES, self)
         self.register_outputs(self.outputs())
@@ -76,11 +102,19 @@ class GlusterCluster(pulumi.ComponentResource):
         return {
             "volumeName": args.volume_name,
             "clusterService": args.cluster_name,
-            "nodeNames": [node.controller for node in layout.nodes(args.node_count, args.namespace)],
+            "nodeNames": [node.controller for node in args.nodes()],
             "diskNames": [node.disk.name for node in self.nodes],
             "mountCommand": f"mount -t glusterfs {server}:/{args.volume_name} {MOUNT_POINT}",
             "statusCommand": f"kubectl --namespace {args.namespace} describe configmap {STATUS_NAME}",
         }
+
+
+def _say(problem: Problem) -> str:
+    """
+    >>> _say(Problem("node_count", 3, "must be even", 4))
+    'node_count=3: must be even; 4 would do'
+    """
+    return f"{problem.field}={shown(problem.value)}: {problem.why}; {shown(problem.mend)} would do"
 
 
 def _declare_storage_class(

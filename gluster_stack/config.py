@@ -10,14 +10,15 @@ import difflib
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
-from gluster_stack.args import GlusterClusterArgs, default, problems, shown
+from gluster_stack.args import GlusterClusterArgs
+from gluster_stack.checks import EXAMPLES, Problem, default, problems, shown
 
 CONTEXT_KEY: Final = "kubeContext"
 _GOOGLE: Final = ("project", "zone")
@@ -46,14 +47,16 @@ class StackConfig:
                 values[item.name] = _parse(text, default(item.name))
             except ValueError as error:
                 wrong[item.name] = _line(_key(item.name, own), text, str(error), default(item.name))
-        missing = [name for name in _GOOGLE if name not in values]
-        example = {"project": "my-project", "zone": "us-central1-b"}
-        for name in missing:
-            wrong[name] = _line(_key(name, own), None, "must be set", example[name])
-        args = GlusterClusterArgs(**{**example, **values})
+        if "zone" not in values and (zones := values.get("zones")):
+            values["zone"] = zones[0]  # not looked at
+        for name in _GOOGLE:
+            if name not in values:
+                wrong[name] = _line(_key(name, own), None, "must be set", EXAMPLES[name])
+        args = GlusterClusterArgs(**{**EXAMPLES, **values})
         for problem in problems(args):
-            key = _key(problem.field, own)
-            wrong.setdefault(problem.field, _line(key, problem.value, problem.why, problem.mend))
+            if problem.field == "zone" and values.get("zones"):
+                continue
+            wrong.setdefault(problem.field, line(problem))
         lines = [wrong[item.name] for item in fields(GlusterClusterArgs) if item.name in wrong]
         lines += _unknown(own)
         if lines:
@@ -95,18 +98,28 @@ def _parse(text: str, like: object) -> Any:
         if not re.fullmatch(r"-?[0-9]{1,18}", text):
             raise ValueError("must be a whole number")
         return int(text)
-    if isinstance(like, Mapping):
+    if isinstance(like, Mapping | tuple):
         try:
-            return json.loads(text)
-        except ValueError:
-            raise ValueError("must be an object of texts") from None
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ValueError(
+                f"must be {'a list' if isinstance(like, tuple) else 'an object of texts'}"
+            ) from None
+        return tuple(found) if isinstance(found, list) and isinstance(like, tuple) else found
     return text
+
+
+def line(problem: Problem) -> str:
+    """What is wrong with a setting of the stack's, and the command that mends it."""
+    return _line(_key(problem.field, pulumi.Config()), problem.value, problem.why, problem.mend)
 
 
 def _line(key: str, value: object, why: str, mend: object) -> str:
     short = key.split(":")[1] if not key.startswith("gcp:") else key
     if isinstance(mend, Mapping):
         command = f"pulumi config set --path {shlex.quote(short + '.KEY')} VALUE"
+    elif isinstance(mend, Sequence) and not isinstance(mend, str):
+        command = f"pulumi config set --path {shlex.quote(short + '[0]')} VALUE"
     else:
         text = str(mend).lower() if isinstance(mend, bool) else str(mend)
         command = f"pulumi config set {short} {shlex.quote(text)}"

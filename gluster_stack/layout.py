@@ -7,10 +7,14 @@ there are: that is what makes growth touch nothing that exists.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gluster_sidecar import contract
+
+DISK_PREFIX: Final = "gluster-persistent-storage"
+"""Of the disks' names in the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,9 @@ class Node:
 
     number: int
     namespace: str
+    zone: str = ""
+    spare: bool = False
+    disk_prefix: str = DISK_PREFIX
 
     @property
     def controller(self) -> str:
@@ -32,7 +39,7 @@ class Node:
 
     @property
     def disk(self) -> str:
-        return contract.disk_name(self.number)
+        return disk_name(self.number, self.disk_prefix)
 
     @property
     def persistent_volume(self) -> str:
@@ -44,9 +51,23 @@ class Node:
         return contract.member_name(self.number)
 
 
-def nodes(count: int, namespace: str) -> tuple[Node, ...]:
-    """Nodes 1 to `count`; a node is never renumbered."""
-    return tuple(Node(number, namespace) for number in range(1, count + 1))
+def nodes(
+    count: int,
+    namespace: str,
+    *,
+    spares: int = 0,
+    zones: Sequence[str] = ("",),
+    disk_prefix: str = DISK_PREFIX,
+) -> tuple[Node, ...]:
+    """Nodes 1 to `count` and the spares after them; a node is never renumbered.
+
+    Zones go round by the number alone, so that growth moves nobody: any `len(zones)` nodes in a row
+    are in different zones, and with them the copies of a set, which are nodes in a row.
+    """
+    return tuple(
+        Node(number, namespace, zones[(number - 1) % len(zones)], number > count, disk_prefix)
+        for number in range(1, count + spares + 1)
+    )
 
 
 def replica_sets(count: int, replication: int) -> tuple[tuple[int, ...], ...]:
@@ -62,6 +83,23 @@ def next_full(count: int, replication: int) -> int:
 
 def storage_class(namespace: str) -> str:
     return f"{namespace}-gluster"
+
+
+def priority_class(namespace: str) -> str:
+    """Priority classes belong to no namespace, so the namespace is in the name."""
+    return f"{namespace}-gluster"
+
+
+def region(zone: str) -> str:
+    """
+    >>> region("us-central1-b")
+    'us-central1'
+    """
+    return zone.rpartition("-")[0]
+
+
+def disk_name(number: int, prefix: str) -> str:
+    return f"{prefix}-node-{number}-disk"
 
 
 def volume_handle(project: str, zone: str, disk: str) -> str:

@@ -7,7 +7,8 @@ goes before the members, which tells the sidecars that nothing is to be moved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pulumi
@@ -27,9 +28,14 @@ DRAIN_TIMEOUT: Final = "6h"
 be long from the first. Running out loses nothing: the finalizer holds on, the next `up` goes on."""
 
 
-def wait_for(jsonpath: str, value: str) -> dict[str, str]:
-    """Annotation that makes Pulumi's Kubernetes provider wait until a field has a value."""
-    return {"pulumi.com/waitFor": f"jsonpath={{{jsonpath}}}={value}"}
+ROLL_MINUTES: Final = 10
+"""For each node: its pod is made anew, and what was written meanwhile is healed."""
+
+
+def wait_for(jsonpath: str, value: str | None = None) -> dict[str, str]:
+    """Annotation that makes Pulumi's Kubernetes provider wait until a field is there, or has a value."""
+    expected = "" if value is None else f"={value}"
+    return {"pulumi.com/waitFor": f"jsonpath={{{jsonpath}}}{expected}"}
 
 
 def declare_status(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions) -> core.ConfigMap:
@@ -49,17 +55,22 @@ def declare_member(
     after: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> core.ConfigMap:
-    """`node` shall be a member; deleting this drains it. `after`: what must outlive the drain."""
+    """`node` shall be a member; deleting this drains it. `after`: what must outlive the drain.
+
+    A spare is waited for until its glusterd has a UUID: it joins when a node stays away.
+    """
+    joined, has_uuid = wait_for(f".data.{MemberKey.JOINED}", "true"), wait_for(f".data.{MemberKey.UUID}")
+    data = {str(MemberKey.NODE): str(node.number)}
     return core.ConfigMap(
         f"{name}-member-{node.number}",
         metadata=meta.ObjectMetaArgs(
             name=node.member,
             namespace=args.namespace,
             labels={**layout.node_labels(node, args.cluster_name), contract.KIND_LABEL: str(Kind.MEMBER)},
-            annotations=wait_for(f".data.{MemberKey.JOINED}", "true"),
+            annotations=has_uuid if node.spare else joined,
             finalizers=[contract.DRAIN_FINALIZER],
         ),
-        data={str(MemberKey.NODE): str(node.number)},
+        data={**data, str(MemberKey.SPARE): "true"} if node.spare else data,
         opts=pulumi.ResourceOptions.merge(
             opts,
             pulumi.ResourceOptions(
@@ -72,15 +83,28 @@ def declare_member(
     )
 
 
+def plan_data(args: GlusterClusterArgs, template_mark: str) -> Mapping[str, str]:
+    """What the stack asks of the sidecars."""
+    nodes = args.nodes()
+    return {
+        str(PlanKey.NODES): contract.format_nodes(node.number for node in nodes if not node.spare),
+        str(PlanKey.SPARES): contract.format_nodes(node.number for node in nodes if node.spare),
+        str(PlanKey.TEMPLATE): template_mark,
+        str(PlanKey.OPTIONS): json.dumps(args.options(), sort_keys=True),
+        str(PlanKey.GRACE): str(args.grace_seconds),
+    }
+
+
 def declare_plan(
     name: str,
     args: GlusterClusterArgs,
-    nodes: Sequence[layout.Node],
+    template_mark: str,
     members: Sequence[core.ConfigMap],
     opts: pulumi.ResourceOptions,
 ) -> core.ConfigMap:
-    """Which nodes are wanted, and where `up` waits until the volume is that; gone means teardown."""
-    data = {str(PlanKey.NODES): contract.format_nodes(node.number for node in nodes)}
+    """What is wanted, and where `up` waits until the cluster is that; gone means teardown."""
+    data = plan_data(args, template_mark)
+    minutes = max(20, ROLL_MINUTES * len(members))
     return core.ConfigMap(
         f"{name}-plan",
         metadata=meta.ObjectMetaArgs(
@@ -94,7 +118,7 @@ def declare_plan(
             opts,
             pulumi.ResourceOptions(
                 depends_on=[*members],
-                custom_timeouts=pulumi.CustomTimeouts(create=JOIN_TIMEOUT, update=JOIN_TIMEOUT),
+                custom_timeouts=pulumi.CustomTimeouts(create=JOIN_TIMEOUT, update=f"{minutes}m"),
             ),
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -16,13 +17,35 @@ from gluster_stack import layout
 from gluster_stack.args import GlusterClusterArgs
 from gluster_stack.membership import declare_member, wait_for
 from gluster_stack.pod import pod_template
+from gluster_stack.snapshots import attach_schedule
 
 TYPE: Final = "gluster-stack:index:GlusterNode"
 DISK_DRIVER: Final = "pd.csi.storage.gke.io"
 ZONE_KEY: Final = "topology.gke.io/zone"
 
+REPLACING: Final = ("description", "name", "project", "type", "zone")
+"""Of a disk that is declared here."""
+
 POD_TIMEOUT: Final = "20m"
 """A machine may have to fetch the image and attach the disk first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all nodes of a storage cluster share."""
+
+    name: str
+    """The storage cluster's, in Pulumi."""
+    args: GlusterClusterArgs
+    template_mark: str
+    foundation: pulumi.Output[pulumi.Resource]
+    """Before anything: it fails where a setting has changed that must not."""
+    storage_class: storage.StorageClass
+    shared: Sequence[pulumi.Resource]
+    """What must be there before a sidecar starts."""
+    schedule: gcp.compute.ResourcePolicy | None
+    """Of snapshots."""
+    never_smaller: pulumi.ResourceHook
 
 
 class GlusterNode(pulumi.ComponentResource):
@@ -32,27 +55,21 @@ class GlusterNode(pulumi.ComponentResource):
     member: core.ConfigMap
     controller: core.ReplicationController
 
-    def __init__(
-        self,
-        name: str,
-        args: GlusterClusterArgs,
-        node: layout.Node,
-        storage_class: storage.StorageClass,
-        after: Sequence[pulumi.Resource],
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        """`name` is the storage cluster's; `after` is what must be there before a sidecar starts."""
-        own = f"{name}-{node.number}"
+    def __init__(self, common: Common, node: layout.Node, opts: pulumi.ResourceOptions) -> None:
+        own = f"{common.name}-{node.number}"
         super().__init__(TYPE, own, None, opts)
-        self._args, self._node, self._name = args, node, own
+        self._common, self._args, self._node, self._name = common, common.args, node, own
         self.disk = self._declare_disk()
         volume = self._declare_volume()
-        claim = self._declare_claim([volume, storage_class])
+        claim = self._declare_claim([volume, common.storage_class])
         service = self._declare_service()
-        self.controller = self._declare_controller([claim, service, *after])
-        self.member = declare_member(
-            name, args, node, [self.controller, *after], pulumi.ResourceOptions(parent=self)
-        )
+        self.controller = self._declare_controller([claim, service, *common.shared])
+        child = pulumi.ResourceOptions(parent=self)
+        before = [self.controller, *common.shared]
+        if common.schedule:
+            # Before the member, so that a member that must not be deleted keeps it too.
+            before.append(attach_schedule(own, common.args, node, self.disk, common.schedule, child))
+        self.member = declare_member(common.name, common.args, node, before, child)
         self.register_outputs({"host": node.host, "disk": self.disk.name})
 
     def _metadata(self, *, annotations: dict[str, str] | None = None) -> meta.ObjectMetaArgs:
@@ -64,16 +81,22 @@ class GlusterNode(pulumi.ComponentResource):
         )
 
     def _declare_disk(self) -> gcp.compute.Disk:
-        """No description: Google would replace the disk whenever its text changes."""
+        """Google would replace it, empty, for a change of any of what is ignored.
+
+        It grows through its claim: the driver enlarges disk and file system together, online, while
+        Pulumi would answer a smaller size by a new disk.
+        """
         return gcp.compute.Disk(
             f"{self._name}-disk",
             name=self._node.disk,
             project=self._args.project,
-            zone=self._args.zone,
+            zone=self._node.zone,
             type=self._args.disk_type,
             size=self._args.disk_size_gb,
             labels={"gluster-cluster": self._args.cluster_name, "gluster-node": str(self._node.number)},
-            opts=pulumi.ResourceOptions(parent=self, protect=self._args.protect_disks),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[self._common.foundation], ignore_changes=[*REPLACING, "size"]
+            ),
         )
 
     def _declare_volume(self) -> core.PersistentVolume:
@@ -101,7 +124,7 @@ class GlusterNode(pulumi.ComponentResource):
                 csi=core.CSIPersistentVolumeSourceArgs(
                     driver=DISK_DRIVER, volume_handle=handle, fs_type=args.file_system
                 ),
-                node_affinity=_in_zone(args.zone),
+                node_affinity=_in_zone(node.zone),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -122,7 +145,11 @@ class GlusterNode(pulumi.ComponentResource):
                 volume_name=self._node.persistent_volume,
                 resources=core.VolumeResourceRequirementsArgs(requests={"storage": f"{args.disk_size_gb}Gi"}),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*after]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*after],
+                hooks=pulumi.ResourceHookBinding(before_update=[self._common.never_smaller]),
+            ),
         )
 
     def _declare_service(self) -> core.Service:
@@ -139,7 +166,7 @@ class GlusterNode(pulumi.ComponentResource):
                     core.ServicePortArgs(name="brick", port=contract.BRICK_PORT_FIRST, protocol="TCP"),
                 ],
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._common.foundation]),
         )
 
     def _declare_controller(self, after: Sequence[pulumi.Resource]) -> core.ReplicationController:
@@ -150,7 +177,7 @@ class GlusterNode(pulumi.ComponentResource):
             spec=core.ReplicationControllerSpecArgs(
                 replicas=1,
                 selector=dict(layout.selector(self._node, self._args.environment)),
-                template=pod_template(self._args, self._node),
+                template=pod_template(self._args, self._node, self._common.template_mark),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,

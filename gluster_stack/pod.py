@@ -6,9 +6,9 @@ node's name. A template that changed would ask for a roll of every node.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import fields
-from typing import Final
+from typing import Any, Final
 
 from gluster_sidecar import contract
 from gluster_sidecar.settings import Identity, Settings
@@ -27,32 +27,75 @@ _DISK: Final = "disk"
 _RUN: Final = "run"
 
 
-def pod_template(args: GlusterClusterArgs, node: layout.Node) -> core.PodTemplateSpecArgs:
+def pod_template(args: GlusterClusterArgs, node: layout.Node, mark: str) -> core.PodTemplateSpecArgs:
+    """`mark` is `mark_of(args)`: by it the sidecars see which pods are outdated."""
     labels = {**layout.selector(node, args.environment), **layout.node_labels(node, args.cluster_name)}
     return core.PodTemplateSpecArgs(
-        metadata=meta.ObjectMetaArgs(labels=labels),
-        spec=core.PodSpecArgs(
-            service_account_name=access.NAME,
-            # glusterd and bricks are reached by the addresses of the machines, as in the original.
-            host_network=True,
-            dns_policy="ClusterFirstWithHostNet",
-            # A variable for each Service would grow with the cluster.
-            enable_service_links=False,
-            node_selector=dict(args.node_selector) or None,
-            affinity=_apart(),
-            termination_grace_period_seconds=STOP_SECONDS,
-            containers=[_glusterd(args, node), _sidecar(args, node)],
-            volumes=[
-                core.VolumeArgs(
-                    name=_DISK,
-                    persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(
-                        claim_name=node.controller
-                    ),
-                ),
-                core.VolumeArgs(name=_RUN, empty_dir=core.EmptyDirVolumeSourceArgs(medium="Memory")),
-            ],
-        ),
+        metadata=meta.ObjectMetaArgs(labels=labels, annotations={contract.TEMPLATE_ANNOTATION: mark}),
+        spec=_pod(args, node),
     )
+
+
+def mark_of(args: GlusterClusterArgs) -> str:
+    """Mark of what all nodes' templates share: that of a node which cannot be."""
+    return contract.template_mark(_plain(pod_template(args, layout.Node(0, args.namespace), "")))
+
+
+def _plain(value: Any) -> Any:
+    """Arguments of the SDK as plain values."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if type(value).__module__.startswith("pulumi_kubernetes."):
+        return {name: _plain(item) for name, item in vars(value).items()}
+    if not isinstance(value, str | int | float | bool | None):
+        raise TypeError(f"a pod template holds plain values, and not {value!r}")
+    return value
+
+
+def _pod(args: GlusterClusterArgs, node: layout.Node) -> core.PodSpecArgs:
+    return core.PodSpecArgs(
+        service_account_name=access.NAME,
+        # glusterd and bricks are reached by the addresses of the machines, as in the original.
+        host_network=True,
+        dns_policy="ClusterFirstWithHostNet",
+        # A variable for each Service would grow with the cluster.
+        enable_service_links=False,
+        node_selector=dict(args.node_selector) or None,
+        tolerations=[_toleration(item) for item in args.tolerations] or None,
+        # Storage that is preempted takes down all that mounts it.
+        priority_class_name=args.priority_class or layout.priority_class(args.namespace),
+        affinity=_apart(),
+        termination_grace_period_seconds=STOP_SECONDS,
+        containers=[_glusterd(args, node), _sidecar(args, node)],
+        volumes=[
+            core.VolumeArgs(
+                name=_DISK,
+                persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(
+                    claim_name=node.controller
+                ),
+            ),
+            core.VolumeArgs(name=_RUN, empty_dir=core.EmptyDirVolumeSourceArgs(medium="Memory")),
+        ],
+    )
+
+
+def _toleration(item: Mapping[str, Any]) -> core.TolerationArgs:
+    return core.TolerationArgs(
+        key=item.get("key"),
+        operator=item.get("operator"),
+        value=item.get("value"),
+        effect=item.get("effect"),
+        toleration_seconds=item.get("tolerationSeconds"),
+    )
+
+
+def _resources(requests: Mapping[str, Any], limits: Mapping[str, Any]) -> core.ResourceRequirementsArgs:
+    def amounts(given: Mapping[str, Any]) -> dict[str, str] | None:
+        return {key: str(value) for key, value in given.items()} or None
+
+    return core.ResourceRequirementsArgs(requests=amounts(requests), limits=amounts(limits))
 
 
 def environment(settings: Settings, only: Collection[str] | None = None) -> list[core.EnvVarArgs]:
@@ -121,7 +164,7 @@ def _glusterd(args: GlusterClusterArgs, node: layout.Node) -> core.ContainerArgs
         # Bricks keep their state in trusted.* attributes, which takes CAP_SYS_ADMIN. Narrower than
         # privileged is issue 5, to be measured on Google's machines.
         security_context=core.SecurityContextArgs(privileged=True),
-        resources=core.ResourceRequirementsArgs(requests={"cpu": "100m", "memory": "256Mi"}),
+        resources=_resources(args.glusterd_requests, args.glusterd_limits),
     )
 
 
@@ -146,7 +189,7 @@ def _sidecar(args: GlusterClusterArgs, node: layout.Node) -> core.ContainerArgs:
         ),
         readiness_probe=_probe("/readyz", period=5, failures=3),
         liveness_probe=_probe("/healthz", period=20, failures=3),
-        resources=core.ResourceRequirementsArgs(requests={"cpu": "20m", "memory": "64Mi"}),
+        resources=_resources(args.sidecar_requests, args.sidecar_limits),
     )
 
 

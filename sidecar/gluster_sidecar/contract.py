@@ -88,7 +88,9 @@ class MemberKey(StrEnum):
     NODE = "node"
     """Written by the stack: the node's number."""
     SPARE = "spare"
-    """Written by the stack: `true` for a node that waits to take the place of one that stays away."""
+    """Written by the stack: `true` if the node is a spare, else absent. It stands here as well as in the
+    plan, and wins over it, for the plan comes after the members: a new spare must not be taken for a
+    node before the plan names it, nor wait for the plan when it has become a node."""
     JOINED = "joined"
     """`true` once the node holds a started brick of the volume; what `pulumi up` waits for."""
     STATE = "state"

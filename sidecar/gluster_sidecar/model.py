@@ -261,9 +261,7 @@ class Cluster:
 
     @property
     def spares(self) -> frozenset[int]:
-        """Nodes that hold no brick until one is needed. Before the first plan their own objects tell."""
-        if self.plan is not None:
-            return self.plan.spares
+        """Nodes that hold no brick until one is needed; their own objects tell (`MemberKey.SPARE`)."""
         return frozenset(node for node, member in self.members.items() if member.spare)
 
     @property

@@ -24,8 +24,25 @@ ODD: dict[str, Any] = {
     "sleep_seconds": 7,
     "unhealthy_seconds": 70,
     "node_selector": {"pool": "storage"},
+    "zones": ("us-east1-b", "us-east1-c", "us-east1-d"),
+    "spare_count": 1,
+    "arbiter": True,
+    "grace_seconds": 600,
+    "profile": "small-files",
+    "volume_options": {"network.ping-timeout": 7, "performance.nl-cache": False},
+    "disk_prefix": "files",
+    "snapshot_hours": 6,
+    "snapshot_days": 3,
+    "protect_disks": True,
+    "sample_app": True,
+    "tolerations": ({"key": "storage", "operator": "Exists", "effect": "NoSchedule"},),
+    "priority_class": "storage-first",
+    "glusterd_requests": {"cpu": 1, "memory": "1Gi"},
+    "glusterd_limits": {"memory": "2Gi"},
+    "sidecar_requests": {"cpu": "30m"},
+    "sidecar_limits": {"cpu": 2},
 }
-"""No value is a default, so that whatever ignores its setting shows."""
+"""But for the sample app no value is a default, so that whatever ignores its setting shows."""
 
 
 def template(recording: Recording, node: int) -> Mapping[str, Any]:

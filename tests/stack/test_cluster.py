@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -14,12 +15,14 @@ from gluster_stack.access import RULES
 from tests.stack.examples import NODES, ODD, strings, template
 from tests.stack.recording import (
     BINDING,
+    BUDGET,
     CLAIM,
     CONTROLLER,
     DISK,
     LEASE,
     MAP,
     POD,
+    PRIORITY_CLASS,
     PROVIDER,
     ROLE,
     SERVICE,
@@ -62,10 +65,44 @@ def test_a_member_is_named_held_and_waited_for(four: Recording) -> None:
 
 def test_the_plan_names_all_nodes_and_waits_until_they_serve(four: Recording) -> None:
     plan = four.one(MAP, "gluster-plan").object
-    assert plan["data"] == {"nodes": "1,2,3,4"}
+    assert plan["data"] == {
+        "nodes": "1,2,3,4",
+        "spares": "",
+        "template": template(four, 1)["metadata"]["annotations"][contract.TEMPLATE_ANNOTATION],
+        "options": "{}",
+        "graceSeconds": "1800",
+    }
+    assert plan["data"].keys() == {str(key) for key in contract.DECLARED}
     mark = contract.settled_mark(plan["data"])
     assert plan["metadata"]["annotations"] == {"pulumi.com/waitFor": f"jsonpath={{.data.settled}}={mark}"}
     assert plan["metadata"]["labels"][contract.KIND_LABEL] == "plan"
+
+
+def test_a_spare_is_said_to_be_one_and_waits_for_its_identity_alone(odd: Recording) -> None:
+    spare, last = odd.one(MAP, "gluster-member-4").object, odd.one(MAP, "gluster-member-3").object
+    assert spare["data"] == {"node": "4", "spare": "true"}
+    assert last["data"] == {"node": "3"}
+    assert spare["metadata"]["annotations"] == {"pulumi.com/waitFor": "jsonpath={.data.uuid}"}
+    assert spare["metadata"]["finalizers"] == [contract.DRAIN_FINALIZER]
+    plan = odd.one(MAP, "gluster-plan").object["data"]
+    assert (plan["nodes"], plan["spares"], plan["graceSeconds"]) == ("1,2,3", "4", "600")
+    assert json.loads(plan["options"])["network.ping-timeout"] == "7"
+    assert json.loads(plan["options"])["performance.nl-cache"] == "off"
+
+
+def test_a_drain_of_machines_takes_one_pod_and_waits(odd: Recording) -> None:
+    (budget,) = odd.of(BUDGET)
+    assert budget.object["spec"]["maxUnavailable"] == 1
+    labels = budget.object["spec"]["selector"]["matchLabels"].items()
+    assert all(labels <= template(odd, n)["metadata"]["labels"].items() for n in (1, 2, 3, 4))
+
+
+def test_a_priority_class_is_made_unless_one_is_named(four: Recording, odd: Recording) -> None:
+    (own,) = four.of(PRIORITY_CLASS)
+    name = template(four, 1)["spec"]["priorityClassName"]
+    assert own.object["metadata"]["name"] == name == "default-gluster"
+    assert own.urn in four.before(four.one(CONTROLLER, "gluster-1").urn)
+    assert not odd.of(PRIORITY_CLASS)
 
 
 def test_the_status_is_left_to_the_sidecars(four: Recording) -> None:

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from gluster_stack import args as stack_args
+from gluster_stack import checks
+from gluster_stack.args import GlusterClusterArgs
 from gluster_stack.config import StackConfig, camel_case, keys
+from gluster_stack.profiles import PROFILES
 from tests.stack.recording import (
     CLAIM,
     CLUSTER,
@@ -30,7 +32,7 @@ from tests.stack.recording import (
 )
 
 DECLARED = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-KINDS = {str: "string", int: "integer", bool: "boolean", dict: "object"}
+KINDS = {str: "string", int: "integer", bool: "boolean", dict: "object", list: "array"}
 
 
 def load(config: Mapping[str, str]) -> StackConfig:
@@ -50,7 +52,9 @@ def complaints(config: Mapping[str, str]) -> list[str]:
 
 
 def plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def test_pulumi_yaml_declares_every_key_with_the_codes_default() -> None:
@@ -69,9 +73,9 @@ def test_every_key_is_typed_and_described(key: str) -> None:
 
 def test_the_defaults_are_a_stack() -> None:
     config = load(settings())
-    assert config.cluster == stack_args.GlusterClusterArgs(project=PROJECT, zone=ZONE)
+    assert config.cluster == GlusterClusterArgs(project=PROJECT, zone=ZONE)
     assert config.kube_context is None
-    assert stack_args.problems(config.cluster) == []
+    assert checks.problems(config.cluster) == []
 
 
 def test_values_are_read_in_their_types() -> None:
@@ -82,13 +86,32 @@ def test_values_are_read_in_their_types() -> None:
             protectDisks=True,
             fileSystem="xfs",
             nodeSelector={"pool": "storage"},
+            zones=["us-east1-b", "us-east1-c"],
+            volumeOptions={"a.b": 5, "c.d": True},
             kubeContext="gke_p_z_c",
         )
     )
     assert config.cluster.node_count == 6
     assert config.cluster.protect_disks is True
     assert config.cluster.node_selector == {"pool": "storage"}
+    assert config.cluster.zones == ("us-east1-b", "us-east1-c")
+    assert config.cluster.options() == {"a.b": "5", "c.d": "on"}
     assert config.kube_context == "gke_p_z_c"
+
+
+def test_zones_make_the_one_zone_needless() -> None:
+    config = settings(zones=["us-east1-b", "us-east1-c"])
+    del config["gcp:zone"]
+    nodes = load(config).cluster.nodes()
+    assert [node.zone for node in nodes] == ["us-east1-b", "us-east1-c"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_persons_options_win_over_the_profiles(profile: str) -> None:
+    args = load(settings(profile=profile)).cluster
+    assert args.options() == PROFILES[profile]
+    key = next(iter(args.options()), "network.ping-timeout")
+    assert load(settings(profile=profile, volumeOptions={key: "mine"})).cluster.options()[key] == "mine"
 
 
 def test_the_shipped_stack_is_right_and_holds_nothing_of_ours() -> None:
@@ -135,6 +158,68 @@ BAD: list[tuple[str, str, str, str]] = [
     ("nodeSelector", '{"a b": "c"}', "is no label's key", "pulumi config set --path nodeSelector.KEY VALUE"),
     ("nodeSelector", '{"a": 1}', "is no label's value", "pulumi config set --path nodeSelector.KEY VALUE"),
     ("nodeSelector", "[1]", "must be an object of texts", "pulumi config set --path nodeSelector.KEY VALUE"),
+    ("spareCount", "-1", "must be from 0 to 1000", "pulumi config set spareCount 0"),
+    ("spareCount", "999", "more than 1000 nodes with nodeCount (2)", "pulumi config set spareCount 998"),
+    ("arbiter", "true", "needs replication 3, which is 2", "pulumi config set arbiter false"),
+    ("arbiter", "1", "must be true or false", "pulumi config set arbiter false"),
+    ("graceSeconds", "5", "must be from 60 to 604800", "pulumi config set graceSeconds 1800"),
+    ("profile", "fast", "must be general or small-files or large", "pulumi config set profile general"),
+    ("volumeOptions", "[]", "an object of texts", "pulumi config set --path volumeOptions.KEY VALUE"),
+    (
+        "volumeOptions",
+        '{"a": "1"}',
+        "is no volume option",
+        "pulumi config set --path volumeOptions.KEY VALUE",
+    ),
+    ("volumeOptions", '{"a.b": []}', "no value of an", "pulumi config set --path volumeOptions.KEY VALUE"),
+    ("volumeOptions", '{"a.b": "x\\ny"}', "no value", "pulumi config set --path volumeOptions.KEY VALUE"),
+    (
+        "diskPrefix",
+        "Disk",
+        "must be lower-case letters",
+        "pulumi config set diskPrefix gluster-persistent-storage",
+    ),
+    ("diskPrefix", "x" * 49, "at most 48", "pulumi config set diskPrefix gluster-persistent-storage"),
+    ("snapshotHours", "25", "must be from 0 to 24", "pulumi config set snapshotHours 0"),
+    ("snapshotDays", "0", "must be from 1 to 3650", "pulumi config set snapshotDays 14"),
+    ("zones", "us-central1-a", "must be a list", "pulumi config set --path 'zones[0]' VALUE"),
+    ("zones", '["us-central1"]', "is no Google Cloud zone", "pulumi config set --path 'zones[0]' VALUE"),
+    ("zones", '["us-central1-a", 7]', "is no Google Cloud zone", "pulumi config set --path 'zones[0]' VALUE"),
+    (
+        "zones",
+        '["us-central1-a", "us-east1-b"]',
+        "are of the regions us-central1 and us-east1",
+        "pulumi config set --path 'zones[0]' VALUE",
+    ),
+    ("zones", '["us-east1-b", "us-east1-b"]', "a zone twice", "pulumi config set --path 'zones[0]' VALUE"),
+    ("tolerations", '["x"]', "a toleration is of key,", "pulumi config set --path 'tolerations[0]' VALUE"),
+    ("tolerations", '[{"k": "x"}]', "is of key, operator", "pulumi config set --path 'tolerations[0]' VALUE"),
+    ("tolerations", '[{"effect": "No"}]', "it is one of", "pulumi config set --path 'tolerations[0]' VALUE"),
+    ("tolerations", '[{"key": 1}]', "must be a text", "pulumi config set --path 'tolerations[0]' VALUE"),
+    ("tolerations", '[{"value": "x"}]', "must be Exists", "pulumi config set --path 'tolerations[0]' VALUE"),
+    (
+        "tolerations",
+        '[{"operator": "Exists", "value": "x"}]',
+        "there is no value",
+        "pulumi config set --path 'tolerations[0]' VALUE",
+    ),
+    (
+        "tolerations",
+        '[{"key": "x", "tolerationSeconds": 5}]',
+        "goes with the effect NoExecute",
+        "pulumi config set --path 'tolerations[0]' VALUE",
+    ),
+    ("priorityClass", "High", "must be the name of", "pulumi config set priorityClass ''"),
+    ("glusterdRequests", '{"disk": 1}', "none of cpu", "pulumi config set --path glusterdRequests.KEY VALUE"),
+    ("glusterdLimits", '{"cpu": "1MB"}', "no quantity", "pulumi config set --path glusterdLimits.KEY VALUE"),
+    (
+        "glusterdLimits",
+        '{"cpu": "50m"}',
+        "than the 100m",
+        "pulumi config set --path glusterdLimits.KEY VALUE",
+    ),
+    ("sidecarRequests", '{"cpu": -1}', "no quantity", "pulumi config set --path sidecarRequests.KEY VALUE"),
+    ("sidecarLimits", '{"memory": 5}', "less than", "pulumi config set --path sidecarLimits.KEY VALUE"),
     ("nodeCout", "4", "there is no such setting, nodeCount may be meant", "pulumi config rm nodeCout"),
     ("diskSizeGb", "9\n9", "must be a whole number", "pulumi config set diskSizeGb 1000"),
 ]
@@ -197,14 +282,34 @@ def test_the_configuration_of_the_engine_is_searched_for_unknown_keys(
     assert "gluster-stack:nodecount" in line
 
 
+words = st.sampled_from(
+    [
+        "cpu",
+        "memory",
+        "key",
+        "operator",
+        "value",
+        "effect",
+        "tolerationSeconds",
+        "Exists",
+        "NoExecute",
+        "500m",
+    ]
+)
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-1, 10**20), st.floats(), st.text(max_size=5), words),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(words, inner, max_size=3)),
+    max_leaves=5,
+)
 texts = st.one_of(
     st.text(max_size=12),
     st.integers(-3, 2000).map(str),
     st.sampled_from(["true", "false", "ext4", "xfs", "pd-ssd", "{}", '{"a":"b"}', "null", "data", "🐟"]),
+    values.map(lambda value: json.dumps(value)),
 )
 
 
-@effort(max_examples=300, deadline=None)
+@effort(max_examples=10_000, deadline=None)
 @given(st.dictionaries(st.sampled_from([*DECLARED, "nonsense"]), texts, max_size=4))
 def test_any_settings_are_either_right_or_refused_line_by_line(config: dict[str, str]) -> None:
     given_keys = settings(**config)

@@ -47,6 +47,7 @@ def test_growth_only_adds_and_updates_the_plan(one: int, other: int, replication
         ("object", "data", "nodes"),
         ("object", "metadata", "annotations", "pulumi.com/waitFor"),
         ("dependencies",),
+        ("customTimeouts", "update"),
     ):
         old, new = without(old, *path), without(new, *path)
     assert old == new, "of the plan only what is wanted may change"
@@ -62,6 +63,47 @@ def test_what_growth_adds_belongs_to_the_new_nodes(one: int, other: int, replica
     owners = {urn.rsplit("::", 1)[-1].removesuffix("-disk").rsplit("-", 1)[-1] for urn in added}
     assert owners == {str(n) for n in new}
     assert len(added) == 7 * len(new)  # component, disk, volume, claim, Service, controller, member
+
+
+few_sizes = st.integers(1, 4)
+spares = st.integers(0, 3)
+zones = st.lists(st.sampled_from([f"us-east1-{z}" for z in "abcd"]), unique=True, max_size=4).map(tuple)
+
+
+@cache
+def whole(sets: int, spare_count: int, zone_names: tuple[str, ...], arbiter: bool = False) -> Recording:
+    copies = 3 if arbiter else 2
+    return record(
+        node_count=sets * copies,
+        replication=copies,
+        arbiter=arbiter,
+        spare_count=spare_count,
+        zones=zone_names,
+        volume_options={"network.ping-timeout": 7},
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(few_sizes, few_sizes, spares, spares, zones, st.booleans())
+def test_between_any_two_sizes_no_disk_and_no_controller_changes(
+    one: int, other: int, few: int, many: int, names: tuple[str, ...], arbiter: bool
+) -> None:
+    """Spares that become nodes, and nodes that become spares, change in their member object alone."""
+    before, after = whole(one, few, names, arbiter), whole(other, many, names, arbiter)
+    copies = 3 if arbiter else 2
+    both = set(range(1, min(one * copies + few, other * copies + many) + 1))
+    turned = {n for n in both if (n > one * copies) != (n > other * copies)}
+    members = {before.one(MAP, f"gluster-member-{n}").urn for n in turned}
+    plan = {before.one(MAP, "gluster-plan").urn} if (one, few) != (other, many) else set()
+    assert changed(before, after) == members | plan
+    for urn in members:
+        old, new = before.requests[urn].whole, after.requests[urn].whole
+        for path in (
+            ("object", "data", "spare"),
+            ("object", "metadata", "annotations", "pulumi.com/waitFor"),
+        ):
+            old, new = without(old, *path), without(new, *path)
+        assert old == new
 
 
 @settings(max_examples=5, deadline=None)
@@ -84,9 +126,14 @@ def test_names_in_kubernetes_and_at_google_are_unique(sets: int, replication: in
     assert len(set(disks)) == len(disks) == sets * replication
 
 
-def test_protection_changes_disks_alone() -> None:
+def test_protection_changes_nothing_but_who_may_be_deleted() -> None:
     before, after = of_sets(2, 2), of_sets(2, 2, protect=True)
-    assert changed(before, after) == {r.urn for r in before.of(DISK)}
+    for urn in changed(before, after):
+        old, new = dict(before.requests[urn].whole), dict(after.requests[urn].whole)
+        assert new.pop("protect", False), urn
+        assert not old.pop("protect", False), urn
+        if urn != before.one(MAP, "gluster-protection").urn:
+            assert old == new
 
 
 def test_a_bigger_disk_changes_no_pod() -> None:
@@ -99,6 +146,6 @@ def test_the_comparison_sees_a_difference() -> None:
     """Else all of the above could pass on an empty comparison."""
     before, after = of_sets(1, 2), record(node_count=2, image="other:1")
     assert len(before.of(CLUSTER)) == 1
-    assert {"gluster-1", "gluster-2", "gluster-sample-app"} == {
+    assert {"gluster-1", "gluster-2", "gluster-plan", "gluster-sample-app"} == {
         urn.rsplit("::", 1)[-1] for urn in changed(before, after)
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 from gluster_sidecar import contract
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +42,29 @@ def test_no_two_nodes_share_a_name(count: int) -> None:
 @given(counts, counts)
 def test_growth_never_renumbers(before: int, more: int) -> None:
     assert layout.nodes(before + more, "ns")[:before] == layout.nodes(before, "ns")
+
+
+@given(counts, counts, st.integers(0, 5), st.integers(1, 5))
+def test_a_spare_has_what_a_node_of_its_number_has(
+    before: int, more: int, spares: int, zone_count: int
+) -> None:
+    zones = [f"z{number}" for number in range(zone_count)]
+    few = layout.nodes(before, "ns", spares=spares, zones=zones)
+    many = layout.nodes(before + more, "ns", spares=spares, zones=zones)
+    assert [n.spare for n in few] == [False] * before + [True] * spares
+    for old, new in zip(few, many, strict=False):
+        assert replace(old, spare=new.spare) == new
+
+
+@given(st.integers(1, 20), st.integers(2, 5), st.integers(1, 6))
+def test_copies_are_spread_over_the_zones_as_evenly_as_can_be(
+    sets: int, copies: int, zone_count: int
+) -> None:
+    zones = [f"z{number}" for number in range(zone_count)]
+    nodes = layout.nodes(sets * copies, "ns", zones=zones)
+    for numbers in layout.replica_sets(sets * copies, copies):
+        held = Counter(nodes[number - 1].zone for number in numbers)
+        assert max(held.values()) <= -(-copies // zone_count)
 
 
 @given(st.integers(1, 40), st.integers(2, 5))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from typing import Any
 
 import pytest
 from gluster_sidecar import contract
 from gluster_sidecar.settings import Identity, Settings
 
+from gluster_stack.foundation import KEPT, changed, kept
+from lab.standins.pulumi_gcp.fields import DISK as DISK_SCHEMA
 from tests.stack.examples import NODES, ODD, container, environ, strings, template
 from tests.stack.recording import (
+    ATTACHMENT,
     CLAIM,
     CLUSTER,
     CONTROLLER,
@@ -19,6 +23,8 @@ from tests.stack.recording import (
     MAP,
     NODE,
     POD,
+    POLICY,
+    PRIORITY_CLASS,
     PROVIDER,
     SERVICE,
     STORAGE_CLASS,
@@ -50,7 +56,9 @@ def test_each_node_has_one_of_each(four: Recording) -> None:
     assert services == {*(f"gluster-{n}" for n in NODES), "glusterfs-cluster"}
     assert {r.object["metadata"]["name"] for r in four.of(MAP)} == {
         *(f"gluster-member-{n}" for n in NODES),
+        "gluster-foundation",
         "gluster-plan",
+        "gluster-protection",
         "gluster-status",
     }
 
@@ -76,7 +84,7 @@ def test_namespaced_objects_are_in_the_namespace_and_labelled(odd: Recording) ->
         metadata = request.object.get("metadata")
         if metadata is None:
             continue
-        if request.type in (VOLUME, STORAGE_CLASS):
+        if request.type in (VOLUME, STORAGE_CLASS, PRIORITY_CLASS):
             assert metadata["name"].startswith("storage-gluster")
         else:
             assert metadata["namespace"] == "storage", request.urn
@@ -91,16 +99,91 @@ def test_disks_are_as_asked_for(odd: Recording) -> None:
     for request in odd.of(DISK):
         disk = request.object
         assert (disk["size"], disk["type"]) == (50, "pd-ssd")
-        assert (disk["project"], disk["zone"]) == ("gluster-lab", "us-central1-b")
+        assert disk["project"] == "gluster-lab"
+        assert disk["name"].startswith("files-node-")
         assert "description" not in disk
 
 
 @pytest.mark.parametrize("protect", [False, True])
-def test_protection_is_of_all_disks_and_of_nothing_else(protect: bool) -> None:
-    recording = record(node_count=4, protect_disks=protect)
-    protected = {r.type for r in recording.requests.values() if r.raw.protect}
-    assert protected == ({DISK} if protect else set())
-    assert all(r.raw.protect is protect for r in recording.of(DISK))
+def test_protection_is_of_whole_nodes_and_of_what_a_destroy_begins_with(protect: bool) -> None:
+    """Of a node everything: whatever of it Pulumi would come to first, it is refused."""
+    recording = record(node_count=4, protect_disks=protect, snapshot_hours=6)
+    of_nodes = {r.urn for r in recording.requests.values() if NODE in r.urn and r.type != ATTACHMENT}
+    assert len(of_nodes) > 4 * 6
+    last = recording.one(MAP, "gluster-protection")
+    protected = {r.urn for r in recording.requests.values() if r.raw.protect}
+    assert protected == ({*of_nodes, last.urn} if protect else set())
+    kinds = ("pulumi:providers:", "gluster-stack:index:")
+    others = {u for u, r in recording.requests.items() if not r.type.startswith(kinds)} - {last.urn}
+    assert others <= recording.before(last.urn), "a destroy would begin with something else"
+
+
+def test_snapshots_are_a_policy_attached_to_every_disk_and_outlived_by_the_member() -> None:
+    recording = record(**{**ODD, "snapshot_hours": 24})
+    (policy,) = recording.of(POLICY)
+    assert policy.object["name"] == "files-snapshots"
+    assert policy.object["region"] == "us-east1"
+    schedule = policy.object["snapshotSchedulePolicy"]
+    assert schedule["schedule"] == {"dailySchedule": {"daysInCycle": 1, "startTime": "04:00"}}
+    assert schedule["retentionPolicy"]["maxRetentionDays"] == 3
+    for n in (1, 2, 3, 4):
+        attached = recording.one(ATTACHMENT, f"gluster-{n}-snapshots")
+        disk = recording.one(DISK, f"gluster-{n}-disk")
+        assert attached.object["name"] == "files-snapshots"
+        assert (attached.object["disk"], attached.object["zone"]) == (
+            disk.object["name"],
+            disk.object["zone"],
+        )
+        assert attached.urn in recording.before(recording.one(MAP, f"gluster-member-{n}").urn)
+        assert "resourcePolicies" not in disk.object
+
+
+def test_a_schedule_is_in_hours_and_none_by_default(four: Recording, odd: Recording) -> None:
+    (policy,) = odd.of(POLICY)
+    schedule = policy.object["snapshotSchedulePolicy"]["schedule"]
+    assert schedule == {"hourlySchedule": {"hoursInCycle": 6, "startTime": "04:00"}}
+    assert not four.of(POLICY)
+    assert not four.of(ATTACHMENT)
+
+
+def test_nothing_that_replaces_a_disk_reaches_it(odd: Recording) -> None:
+    """Names from the schema of Google's provider: what is given here and forces a new disk is ignored."""
+    for request in odd.of(DISK):
+        ignored = set(request.raw.ignoreChanges)
+        assert request.object.keys() - {"labels"} <= ignored
+        replacing = {name for name, field in DISK_SCHEMA.fields.items() if field.replaces}
+        assert replacing & request.object.keys() <= ignored
+
+
+def test_everything_waits_for_the_foundation(odd: Recording) -> None:
+    foundation = odd.one(MAP, "gluster-foundation")
+    assert set(foundation.raw.ignoreChanges) == {"data", "metadata"}
+    assert foundation.object["data"].keys() == KEPT.keys()
+    kinds = ("pulumi:providers:", "gluster-stack:index:")
+    for request in odd.requests.values():
+        if request.type.startswith(kinds) or request is foundation:
+            continue
+        assert foundation.urn in odd.before(request.urn), request.urn
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_a_cluster_was_made_with_is_named_when_it_changes(name: str) -> None:
+    first = arguments(**{**ODD, name: getattr(arguments(), name)} if name != "project" else ODD)
+    other = arguments(**{**ODD, "project": "another-project"} if name == "project" else ODD)
+    before = {**kept(first), "zones": kept(other)["zones"]} if name != "zones" else kept(first)
+    (problem,) = changed(before, other)
+    assert problem.field == name
+    assert problem.value == getattr(other, name)
+    assert changed(kept(other), other) == []
+    without = {key: value for key, value in before.items() if key != name}
+    assert changed(without, other) == [], "an earlier release did not write it down"
+
+
+def test_one_zone_may_be_said_in_two_ways() -> None:
+    one, list_ = arguments(zone="us-east1-b"), arguments(zones=["us-east1-b"])
+    assert changed(kept(one), list_) == []
+    (problem,) = changed(kept(one), arguments(zone="us-east1-c"))
+    assert (problem.field, problem.value, problem.mend) == ("zone", "us-east1-c", "us-east1-b")
 
 
 def test_each_volume_is_its_nodes_disk_and_its_claims_alone(odd: Recording) -> None:
@@ -108,7 +191,8 @@ def test_each_volume_is_its_nodes_disk_and_its_claims_alone(odd: Recording) -> N
         volume = odd.manifest(VOLUME, f"storage-gluster-{n}")["spec"]
         claim = odd.manifest(CLAIM, f"gluster-{n}")["spec"]
         disk = odd.one(DISK, f"gluster-{n}-disk")
-        handle = f"projects/gluster-lab/zones/us-central1-b/disks/{disk.object['name']}"
+        zone = ("us-east1-b", "us-east1-c", "us-east1-d")[n - 1]
+        handle = f"projects/gluster-lab/zones/{zone}/disks/{disk.object['name']}"
         assert volume["csi"] == {"driver": "pd.csi.storage.gke.io", "volumeHandle": handle, "fsType": "xfs"}
         assert volume["claimRef"]["namespace"] == "storage"
         assert volume["claimRef"]["name"] == f"gluster-{n}"
@@ -116,7 +200,7 @@ def test_each_volume_is_its_nodes_disk_and_its_claims_alone(odd: Recording) -> N
         assert volume["capacity"] == claim["resources"]["requests"] == {"storage": "50Gi"}
         (term,) = volume["nodeAffinity"]["required"]["nodeSelectorTerms"]
         (expression,) = term["matchExpressions"]
-        assert expression["values"] == [disk.object["zone"]]
+        assert expression["values"] == [disk.object["zone"]] == [zone]
         assert claim["volumeName"] == f"storage-gluster-{n}"
         assert volume["storageClassName"] == claim["storageClassName"] == "storage-gluster"
         assert disk.urn in odd.before(odd.one(VOLUME, f"gluster-{n}").urn)
@@ -159,6 +243,38 @@ def test_templates_differ_in_the_nodes_own_number_alone(four: Recording) -> None
     assert differing == [("1", "3"), ("gluster-1", "gluster-3"), ("gluster-node-1", "gluster-node-3")]
 
 
+def test_every_template_carries_the_mark_of_what_they_share(four: Recording, odd: Recording) -> None:
+    marks = {
+        template(r, n)["metadata"]["annotations"][contract.TEMPLATE_ANNOTATION]
+        for r in (four, odd)
+        for n in (1, 2, 3)
+    }
+    assert len(marks) == 2
+    for recording in (four, odd):
+        plan = recording.one(MAP, "gluster-plan").object["data"]
+        assert (
+            plan["template"]
+            == template(recording, 1)["metadata"]["annotations"][contract.TEMPLATE_ANNOTATION]
+        )
+
+
+@pytest.mark.parametrize(
+    "name", sorted(ODD.keys() - {"node_count", "disk_size_gb", "disk_type", "file_system"})
+)
+def test_whatever_a_template_holds_is_in_its_mark(name: str) -> None:
+    """A pod with an old value must be seen to be outdated."""
+    base: dict[str, Any] = {"node_count": 6, "replication": 3 if name == "arbiter" else 2}
+    before, after = record(**base), record(**{**base, name: ODD[name]})
+    marks, specs = [], []
+    for recording in (before, after):
+        found = template(recording, 1)
+        specs.append(found["spec"])
+        marks.append(found["metadata"]["annotations"][contract.TEMPLATE_ANNOTATION])
+    assert (specs[0] != specs[1]) <= (marks[0] != marks[1])
+    if name in ("spare_count", "zones", "profile", "volume_options", "grace_seconds", "protect_disks"):
+        assert marks[0] == marks[1], "a setting of the plan alone rolls nothing"
+
+
 def test_a_service_resolves_before_its_pod_is_ready(four: Recording) -> None:
     spec = four.manifest(SERVICE, "gluster-1")["spec"]
     assert spec["clusterIP"] == "None"
@@ -171,6 +287,8 @@ def test_one_pod_a_machine_on_the_machines_network(odd: Recording) -> None:
     assert spec["hostNetwork"] is True
     assert spec["dnsPolicy"] == "ClusterFirstWithHostNet"
     assert spec["nodeSelector"] == {"pool": "storage"}
+    assert spec["tolerations"] == [{"key": "storage", "operator": "Exists", "effect": "NoSchedule"}]
+    assert spec["priorityClassName"] == "storage-first"
     (term,) = spec["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert term["topologyKey"] == "kubernetes.io/hostname"
     assert term["labelSelector"]["matchLabels"].items() <= template(odd, 2)["metadata"]["labels"].items()
@@ -180,6 +298,15 @@ def test_ports_of_a_pod_are_free_of_each_other_and_the_machines(four: Recording)
     ports = [p for c in template(four, 1)["spec"]["containers"] for p in c["ports"]]
     assert all(p["hostPort"] == p["containerPort"] for p in ports)
     assert len({p["containerPort"] for p in ports}) == len(ports) == 3
+
+
+def test_requests_and_limits_are_as_asked_for(four: Recording, odd: Recording) -> None:
+    assert container(four, "glusterd")["resources"] == {"requests": {"cpu": "100m", "memory": "256Mi"}}
+    assert container(odd, "glusterd")["resources"] == {
+        "requests": {"cpu": "1", "memory": "1Gi"},
+        "limits": {"memory": "2Gi"},
+    }
+    assert container(odd, "sidecar")["resources"] == {"requests": {"cpu": "30m"}, "limits": {"cpu": "2"}}
 
 
 def test_both_containers_share_the_disk_and_run(odd: Recording) -> None:

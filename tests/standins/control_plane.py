@@ -73,12 +73,13 @@ class ControlPlane:
             f"--service-account-key-file={self.folder}/accounts.key",
             f"--service-account-signing-key-file={self.folder}/accounts.key",
             # It adds an endpoint for itself, which must not be the loopback.
-            *("--endpoint-reconciler-type=none", "--profiling=false"),
+            *("--endpoint-reconciler-type=none", "--profiling=false", "--allow-privileged=true"),
         )
         wait_for("the API server is ready", self._ready)
         self._run(
             *(str(self.kube), "kube-controller-manager", f"--kubeconfig={self.kubeconfig}"),
             *("--leader-elect=false", f"--bind-address={HOST}", "--profiling=false"),
+            "--pvclaimbinder-sync-period=1s",
             f"--service-account-private-key-file={self.folder}/accounts.key",
         )
         wait_for("the default namespace has its account", self._has_account)
