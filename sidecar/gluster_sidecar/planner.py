@@ -236,8 +236,8 @@ def watch_removal(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     removal = volume.removal if volume else None
     if volume is None or removal is None:
         return
-    kept = sorted(node for node in _nodes(volume, removal) if node not in cluster.leaving)
-    if kept and cluster.plan is not None:
+    wanted = {brick.id for one in _leaving_sets(cluster, volume) for brick in one}
+    if cluster.plan is not None and not wanted.issuperset(removal.bricks):
         yield from _undo_removal(cluster, volume, removal)
     elif removal.state is TaskState.RUNNING:
         yield Wait(f"data moves off nodes {_names(_nodes(volume, removal))}")

@@ -55,6 +55,9 @@ class World:
     volume: Volume | None = None
     heals: int | None = 0
     down: set[int] = field(default_factory=set)
+    """Nodes whose brick does not run."""
+    away: set[int] = field(default_factory=set)
+    """Nodes whose glusterd does not answer either."""
     spares: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
     places: dict[int, str] = field(default_factory=dict)
@@ -97,7 +100,7 @@ class World:
     def cluster(self, me: int, *, holds_lease: bool = True) -> Cluster:
         in_pool = self.peers if me in self.peers else set()
         peers = {
-            host(n): Peer(host(n), f"uuid-{n}", connected=n not in self.down, in_cluster=True)
+            host(n): Peer(host(n), f"uuid-{n}", connected=n not in self.away, in_cluster=True)
             for n in sorted(in_pool - {me})
         }
         with_bricks = {b.node for b in self.volume.bricks} if self.volume else set()

@@ -1,0 +1,354 @@
+"""What breaks, and what is done about it, each a sentence of design.md section 5."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from gluster_sidecar import actions as do
+from gluster_sidecar import planner
+from gluster_sidecar.contract import MemberState
+from gluster_sidecar.model import Cluster, Own, Pool, Task, TaskState
+from gluster_sidecar.settings import Settings
+
+from tests.sidecar.world import START, World, brick, host
+
+
+def formed(*nodes: int, replication: int = 2, spares: tuple[int, ...] = ()) -> World:
+    world = World(Settings(replication=replication), spares=set(spares), grace=600)
+    world.add_nodes(*nodes, *spares)
+    world.want(*nodes)
+    world.run()
+    world.done.clear()
+    return world
+
+
+def lose_disk(world: World, node: int) -> None:
+    """As seen once the node has its UUID back and is in the pool again: its brick is not on its disk."""
+    world.lost.add(node)
+    world.down.add(node)
+    world.places[node] = "/data/brick-2"
+
+
+def silence(world: World, *nodes: int) -> None:
+    """Their machines are gone: glusterd sees no peer, Kubernetes no readiness."""
+    world.down.update(nodes)
+    world.away.update(nodes)
+    for node in nodes:
+        world.pods[node] = replace(world.pods[node], ready=False)
+
+
+# -- a disk that was lost
+
+
+def test_a_lost_disk_gets_a_brick_in_a_new_folder() -> None:
+    world = formed(1, 2, 3, 4)
+    lose_disk(world, 4)
+    assert do.ReplaceBrick("data", brick(4), f"{host(4)}:/data/brick-2") in world.decide().steps
+
+
+def test_the_last_good_copy_is_never_left_alone() -> None:
+    """Mistake 23, glusterfs#895: the second brick of a set waits until the first is healed."""
+    world = formed(1, 2)
+    lose_disk(world, 2)
+    world.apply(world.decide().steps[0])
+    world.down.clear()
+    world.heals = 7
+    world.decide()
+    lose_disk(world, 1)
+    decision = world.decide()
+    assert not any(isinstance(step, do.ReplaceBrick) for step in decision.steps)
+    assert "may lack writes" in decision.waits_for
+
+
+def test_a_survivor_that_was_away_since_the_set_was_whole_is_no_source() -> None:
+    world = formed(1, 2, 3, 4)
+    world.down = {3}
+    world.decide()
+    world.down = set()
+    world.heals = 5
+    world.decide()
+    lose_disk(world, 4)
+    decision = world.decide()
+    assert decision.rule == "replace_lost"
+    assert "may lack writes" in decision.waits_for
+    world.down.discard(4)
+    world.lost.clear()
+    world.heals = 0
+    world.decide()
+    lose_disk(world, 4)
+    assert any(isinstance(step, do.ReplaceBrick) for step in world.decide().steps)
+
+
+def test_nothing_is_known_of_bricks_that_are_not_noted_as_whole() -> None:
+    """Somebody deleted the status object while a disk was lost."""
+    world = formed(1, 2)
+    lose_disk(world, 2)
+    world.notes = replace(world.notes, whole=frozenset())
+    assert "may lack writes" in world.decide().waits_for
+
+
+@pytest.mark.parametrize("others", [{1}, {1, 3}])
+def test_two_bricks_of_one_set_down_are_a_persons_matter(others: set[int]) -> None:
+    world = formed(1, 2, 3, replication=3)
+    lose_disk(world, 2)
+    world.down |= others
+    assert not any(
+        isinstance(step, do.ReplaceBrick) for step in planner.plan(world.cluster(4), Settings()).steps
+    )
+    for step in world.decide().steps:
+        assert isinstance(step, do.Wait)
+
+
+def test_no_replacement_beside_a_rebalance() -> None:
+    world = formed(1, 2, 3, 4)
+    lose_disk(world, 4)
+    assert world.volume
+    world.volume = replace(world.volume, rebalance=Task("t", TaskState.RUNNING))
+    assert world.decide().rule == "watch_rebalance"
+
+
+def test_a_blank_node_that_the_pool_knows_asks_to_be_let_in_and_learns_the_rest_at_a_start() -> None:
+    world = formed(1, 2)
+    world.notes = replace(world.notes, peers=frozenset({1, 2}))
+    blank = replace(world.cluster(2), pool=Pool("uuid-2", {}, None))
+    assert planner.plan_own(blank, Settings()).steps == (do.ProbePeer(host(1)),)
+    let_in = replace(blank, pool=Pool("uuid-2", world.cluster(2).pool.peers, None))  # type: ignore[union-attr]
+    assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
+
+
+def test_a_blank_node_that_nobody_knows_waits_to_be_invited() -> None:
+    world = formed(1, 2)
+    world.add_nodes(3)
+    world.notes = replace(world.notes, peers=frozenset({1, 2}))
+    stranger = replace(world.cluster(3), pool=Pool("uuid-3", {}, None))
+    assert planner.plan_own(stranger, Settings()).steps == ()
+
+
+# -- a brick that died
+
+
+def with_dead_brick(own: Own) -> Cluster:
+    cluster = formed(1, 2).cluster(2)
+    assert cluster.pool
+    return replace(cluster, pool=replace(cluster.pool, brick_running=False), own=own)
+
+
+def test_a_dead_brick_is_brought_back_by_its_own_node_without_force() -> None:
+    assert isinstance(
+        planner.plan_own(with_dead_brick(Own(writable=True)), Settings()).steps[0], do.RestartGlusterd
+    )
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        Own(writable=True, restarted=START - timedelta(seconds=5)),
+        Own(writable=False),
+        Own(writable=None),
+        Own(writable=True, lost=True),
+    ],
+    ids=["just tried", "read-only disk", "unknown disk", "lost disk"],
+)
+def test_a_brick_that_cannot_run_is_not_tried_again_and_again(own: Own) -> None:
+    assert planner.plan_own(with_dead_brick(own), Settings()).steps == ()
+
+
+# -- a node that stays away
+
+
+def test_a_node_within_its_grace_is_waited_for() -> None:
+    world = formed(1, 2, 3, 4, spares=(5,))
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(seconds=599)
+    assert not any(isinstance(step, do.ReplaceBrick) for step in world.decide().steps)
+
+
+def test_a_spare_takes_the_place_of_one_that_stays_away() -> None:
+    world = formed(1, 2, 3, 4, spares=(5,))
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(seconds=600)
+    assert world.decide().steps == (do.ReplaceBrick("data", brick(3), brick(5)),)
+
+
+def test_a_node_that_came_back_in_time_starts_its_grace_anew() -> None:
+    world = formed(1, 2, 3, 4, spares=(5,))
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(seconds=500)
+    world.down, world.away = set(), set()
+    world.decide()
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(seconds=500)
+    assert not any(isinstance(step, do.ReplaceBrick) for step in world.decide().steps)
+
+
+def test_without_a_grace_nobody_is_replaced() -> None:
+    world = formed(1, 2, 3, 4, spares=(5,))
+    world.grace = None
+    world.want(1, 2, 3, 4)
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(days=365)
+    assert not any(isinstance(step, do.ReplaceBrick) for step in world.decide().steps)
+
+
+def test_one_that_is_replaced_and_comes_back_waits_as_the_spare_did() -> None:
+    world = formed(1, 2, 3, 4, spares=(5,))
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(seconds=600)
+    world.run()
+    world.down, world.away = set(), set()
+    world.pods[3] = replace(world.pods[3], ready=True)
+    world.places[3] = "/data/brick-2"
+    assert world.run() == "steady"
+    assert world.volume
+    assert sorted(b.node or 0 for b in world.volume.bricks) == [1, 2, 4, 5]
+
+
+def test_no_quorum_no_replacement() -> None:
+    world = formed(1, 2, 3, 4, spares=(5,))
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(seconds=600)
+    cluster = world.cluster(1)
+    assert cluster.pool
+    peers = {h: replace(p, connected=h == host(4)) for h, p in cluster.pool.peers.items()}
+    cluster = replace(cluster, pool=replace(cluster.pool, peers=peers))
+    decision = planner.plan(cluster, world.settings)
+    assert not any(isinstance(step, do.ReplaceBrick) for step in decision.steps)
+
+
+def test_a_spare_holds_no_brick_until_it_is_needed() -> None:
+    world = formed(1, 2, spares=(3, 4))
+    assert world.volume
+    assert [b.node for b in world.volume.bricks] == [1, 2]
+    assert world.run() == "steady"
+
+
+# -- leaving alone, and leaving with too much
+
+
+def test_a_shrink_with_a_spare_in_the_set_takes_the_set_and_keeps_the_spare() -> None:
+    world = formed(1, 2, 3, 4, spares=(5,))
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(seconds=600)
+    world.run()
+    world.down, world.away = set(), set()
+    world.pods[3] = replace(world.pods[3], ready=True)
+    world.want(1, 2)
+    assert world.run() == "steady"
+    assert world.volume
+    assert [b.node for b in world.volume.bricks] == [1, 2]
+    assert not world.terminating
+
+
+def test_a_node_that_leaves_a_set_that_stays_hands_its_brick_over() -> None:
+    world = formed(1, 2, spares=(3,))
+    silence(world, 2)
+    world.decide()
+    world.now += timedelta(seconds=600)
+    world.run()  # node 3 has the place of node 2
+    world.down, world.away = set(), set()
+    world.pods[2] = replace(world.pods[2], ready=True)
+    world.places[2] = "/data/brick-2"
+    world.spares = set()
+    world.want(1, 2)
+    assert world.run() == "steady"
+    assert world.volume
+    assert sorted(b.node or 0 for b in world.volume.bricks) == [1, 2]
+    assert not world.terminating
+
+
+def test_nothing_is_drained_into_disks_that_cannot_hold_it() -> None:
+    world = formed(1, 2, 3, 4)
+    world.used[3] = world.free[1] = 5 << 30
+    world.want(1, 2)
+    assert "room for" in world.run()
+    assert not any(isinstance(step, do.StartRemoval) for step in world.done)
+
+
+def test_a_gone_node_without_a_brick_is_detached_by_force_and_let_go() -> None:
+    world = formed(1, 2, spares=(3,))
+    silence(world, 3)
+    world.spares = set()
+    world.want(1, 2)
+    assert world.run() == "steady"
+    assert do.DetachPeer(host(3), force=True) in world.done
+    assert not world.terminating
+
+
+# -- pods of an older template
+
+
+def rolled(world: World) -> list[int]:
+    return [int(s.name.split("-")[1]) for s in world.done if isinstance(s, do.DeletePod)]
+
+
+def test_outdated_pods_are_made_anew_one_by_one_the_actor_last() -> None:
+    world = formed(1, 2, 3, 4)
+    world.template = "new"
+    world.want(1, 2, 3, 4)
+    world.run()
+    assert rolled(world) == [2, 3, 4, 1]
+
+
+def test_the_next_pod_waits_for_the_heal_of_the_one_before() -> None:
+    world = formed(1, 2, 3, 4)
+    world.template = "new"
+    world.want(1, 2, 3, 4)
+    world.heals = 3
+    decision = world.decide()
+    assert decision.rule == "roll"
+    assert "wait to be healed" in decision.waits_for
+    assert not any(isinstance(step, do.DeletePod) for step in decision.steps)
+
+
+def test_a_broken_pod_of_an_old_template_goes_first_and_at_once() -> None:
+    """A ReplicationController keeps a pod that never starts; mending its template must help."""
+    world = formed(1, 2, 3, 4)
+    world.template = "new"
+    world.want(1, 2, 3, 4)
+    world.down = {3}
+    world.pods[3] = replace(world.pods[3], ready=False)
+    assert [s.name for s in world.decide().steps if isinstance(s, do.DeletePod)] == [world.pods[3].name]
+
+
+# -- another life
+
+
+def test_no_volume_is_made_over_a_disk_that_was_a_brick() -> None:
+    world = World()
+    world.add_nodes(1, 2)
+    world.places[2] = "/data/brick-2"
+    assert "another life" in world.run()
+    assert world.volume is None
+
+
+def test_an_arbiter_volume_is_made_as_such() -> None:
+    world = World(Settings(replication=3, arbiter=True))
+    world.add_nodes(1, 2, 3)
+    world.want(1, 2, 3)
+    assert world.run() == "steady"
+    assert world.volume
+    assert world.volume.arbiter
+
+
+def test_a_peer_under_a_wrong_name_gets_its_own() -> None:
+    world = formed(1, 2)
+    cluster = world.cluster(1)
+    assert cluster.pool
+    misnamed = {"kn2": replace(cluster.pool.peers[host(2)], host="kn2")}
+    cluster = replace(
+        cluster,
+        pool=replace(cluster.pool, peers=misnamed, volume=None),
+        members={n: replace(m, state=MemberState.PEER, joined=False) for n, m in cluster.members.items()},
+        notes=replace(cluster.notes, balanced=frozenset()),
+    )
+    assert planner.plan(cluster, Settings()).steps == (do.ProbePeer(host(2)),)
