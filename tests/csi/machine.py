@@ -8,7 +8,9 @@ own that gets mounts from it.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -43,10 +45,9 @@ umount -l /old; mount --make-rshared /var/lib/kubelet
 mkdir -p /run/gluster /var/log/glusterfs/bricks
 glusterd
 export GLUSTER_CSI_MACHINE=kn1 PYTHONDONTWRITEBYTECODE=1
-while ! [ -e /run/stop ]; do [ -e /run/go-plugin ] && python3 -m gluster_sidecar.csi.plugin; sleep 0.1; done \
-    >>/run/plugin.log 2>&1 &
-while ! [ -e /run/stop ]; do [ -e /run/go-holder ] && python3 -c "$HOLDER"; sleep 0.1; done \
-    >>/run/holder.log 2>&1 &
+again() {{ while :; do [ -e /run/go-$1 ] && (echo $BASHPID >/run/$1.pid; exec "${{@:2}}"); sleep 0.1; done; }}
+again plugin python3 -m gluster_sidecar.csi.plugin >>/run/plugin.log 2>&1 &
+again holder python3 -c "$HOLDER" >>/run/holder.log 2>&1 &
 while :; do wait -n || sleep 0.2; done'
 """
 
@@ -62,7 +63,7 @@ signal.signal(signal.SIGTERM, lambda *_: stop.set())
 folder = pathlib.Path(contract.driver_folder("default"))
 folder.mkdir(parents=True, exist_ok=True)
 record = Record(folder / "published.json")
-holder = Holder(hold.PLACE, hold.LOGS, record, lambda: ["gone.invalid", "member"], contract.KUBELET_FOLDER)
+holder = Holder(hold.PLACE, hold.LOGS, record, lambda: ["member"], contract.KUBELET_FOLDER)
 holder.start()
 server = link.Server(folder / link.SOCKET, holder.methods())
 threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -88,13 +89,21 @@ class Container:
     process: subprocess.Popen[bytes]
 
     def shell(self, script: str) -> subprocess.CompletedProcess[str]:
-        return self.machine.enter(self.process.pid, script)
+        return self.machine.enter(self.pid(), script)
 
-    def mounts(self) -> str:
-        return self.shell("cat /proc/self/mountinfo").stdout
+    def pid(self) -> int:
+        """Of the process inside; nsenter is its parent."""
+        return _child(self.process.pid)
+
+    def runs(self) -> bool:
+        try:
+            return Path(f"/proc/{self.pid()}/comm").read_text() == "sleep\n"
+        except (OSError, IndexError):
+            assert self.process.poll() is None, "the container ended"
+            return False
 
     def stop(self) -> None:
-        self.process.kill()
+        os.kill(self.pid(), signal.SIGKILL)
         self.process.wait()
 
 
@@ -108,7 +117,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOLDER": HOLDER},
         )
-        wait_for("glusterd answers", lambda: self._ok("gluster --mode=script pool list"))
+        wait_for("glusterd answers", lambda: self._ok("gluster --timeout=5 --mode=script pool list"))
         self.shell(
             "gluster --mode=script volume create data member:/data/brick"
             " && gluster --mode=script volume start data"
@@ -117,9 +126,7 @@ class Machine:
         self.start_plugin()
 
     def _init(self) -> int:
-        pid = self._unshare.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return int(children[0])
+        return _child(self._unshare.pid)
 
     @property
     def socket(self) -> Path:
@@ -127,7 +134,7 @@ class Machine:
 
     def enter(self, pid: int, script: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["nsenter", "-t", str(pid), "--mount", "--net", "--root", "--wd=/", "sh", "-c", script],
+            ["nsenter", "-t", str(pid), "--mount", "--net", "--pid", "--root", "sh", "-c", f"cd /; {script}"],
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -158,16 +165,21 @@ class Machine:
         wait_for("the plugin serves", lambda: self._ok(f"test -S {registry} && test -S {SOCKET}"))
 
     def kill_holder(self) -> None:
-        """With all that it started, as the end of its container would."""
-        self.shell("rm /run/go-holder; pkill -9 -f holder.start; pkill -9 -x glusterfs -P 1 || true")
-        self.shell("pkill -9 -f process-name=fuse || true")
-        wait_for("it is gone", lambda: not self._ok("pgrep -f process-name=fuse"))
+        """With all that it started, as the end of its container would; it stays away."""
+        self.shell("rm /run/go-holder; kill -9 $(cat /run/holder.pid)")
+        self.kill_clients()
+
+    def kill_clients(self) -> None:
+        self.shell("kill -9 $(pgrep -x -r S,R,D glusterfs) || true")
 
     def kill_plugin(self) -> None:
-        self.shell("pkill -9 -f gluster_sidecar.csi.plugin")
+        """A new one is started at once."""
+        self.shell(f"rm {SOCKET}; kill -9 $(cat /run/plugin.pid)")
+        self.start_plugin()
 
-    def client_pids(self) -> list[int]:
-        return [int(w) for w in self.enter(self._init(), "pgrep -f process-name=fuse").stdout.split()]
+    def clients(self) -> list[str]:
+        """Process ids of the FUSE clients: the one brick has no self-heal daemon of that name."""
+        return self.enter(self._init(), "pgrep -x -r S,R,D glusterfs").stdout.split()
 
     def log(self) -> str:
         return self.shell("tail -n 40 /run/holder.log /run/plugin.log")
@@ -182,20 +194,20 @@ class Machine:
     def container(self, target: str, *, propagation: str) -> Container:
         """`propagation`: rslave as HostToContainer, rprivate as None."""
         script = (
-            f"mkdir -p /mnt/volume; mount --rbind {target} /mnt/volume; mount --make-rprivate /;"
+            f"cd /; mkdir -p /mnt/volume; mount --rbind {target} /mnt/volume; mount --make-rprivate /;"
             "exec sleep infinity"
         )
         if propagation == "rslave":
             script = script.replace("mount --make-rprivate /;", "mount --make-rslave /;")
         process = subprocess.Popen(
             [
-                *("nsenter", "-t", str(self._init()), "--mount", "--net", "--root", "--wd=/"),
+                *("nsenter", "-t", str(self._init()), "--mount", "--net", "--pid", "--root"),
                 *("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script),
             ],
             stdin=subprocess.DEVNULL,
         )
         made = Container(self, process)
-        wait_for("the container runs", lambda: "sleep" in _command(process.pid))
+        wait_for("the container runs", made.runs)
         return made
 
     def stop(self) -> None:
@@ -207,11 +219,9 @@ ASK: Final = """python3 -c 'import pathlib; from gluster_sidecar.csi import link
 link.call(pathlib.Path("{folder}") / link.SOCKET, "ping")'"""
 
 
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text()
-    except OSError:
-        return ""
+def _child(pid: int) -> int:
+    """Raises IndexError while there is none."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 def available() -> str:
