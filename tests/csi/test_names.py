@@ -55,9 +55,9 @@ def test_members_and_those_who_serve_are_written(file: Path) -> None:
     cluster.slices = [entry("10.0.0.2", "10.0.0.1")]
     cluster.names(file).refresh()
     assert lines(file) == [
-        "127.0.0.1 localhost",
         "10.0.0.1\tgluster-1.default.svc.cluster.local",
         "10.0.0.2\tgluster-2.default.svc.cluster.local",
+        "127.0.0.1 localhost",
         f"10.0.0.1\t{SERVICE}",
         f"10.0.0.2\t{SERVICE}",
     ]
@@ -70,7 +70,7 @@ def test_a_member_that_moved_has_its_new_address_only(file: Path) -> None:
     found.refresh()
     cluster.pods = [pod(1, "10.0.0.9", "2026-02-01T00:00:00Z"), pod(1, "10.0.0.1")]
     found.refresh()
-    assert lines(file)[1:] == ["10.0.0.9\tgluster-1.default.svc.cluster.local"]
+    assert lines(file) == ["10.0.0.9\tgluster-1.default.svc.cluster.local", "127.0.0.1 localhost"]
 
 
 def test_what_kubernetes_no_longer_says_stays(file: Path) -> None:
