@@ -11,30 +11,42 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from gluster_stack import layout
 from gluster_stack.args import GlusterClusterArgs
-from gluster_stack.pod import environment, gluster_pods
+from gluster_stack.pod import gluster_pods
 
 NAME: Final = "gluster-sample-app"
 COMMAND: Final = ("python3", "-m", "gluster_sidecar.sample_app")
-_READS: Final = ("cluster_name", "volume_name", "namespace")
-"""The settings it needs; a pod cannot be changed, so any other would replace it for nothing."""
+MOUNT_POINT: Final = "/mnt/glusterfs"
+_VOLUME: Final = "files"
 
 
 def declare_sample_app(
-    name: str, args: GlusterClusterArgs, after: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
+    name: str,
+    args: GlusterClusterArgs,
+    claim: str,
+    after: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
 ) -> core.Pod:
-    """Mounts the volume inside its own container: nothing can leak to the machine."""
+    """An ordinary pod: without privileges, without settings, with the claim named `claim`."""
     app = core.ContainerArgs(
         name="app",
         image=args.image,
         image_pull_policy="IfNotPresent",
         args=list(COMMAND),
-        env=environment(args.settings(), _READS),
-        security_context=core.SecurityContextArgs(privileged=True),  # FUSE: /dev/fuse and mount(2)
-        readiness_probe=core.ProbeArgs(
-            exec_=core.ExecActionArgs(command=[*COMMAND, "--check"]), period_seconds=5, timeout_seconds=10
-        ),
-        resources=core.ResourceRequirementsArgs(requests={"cpu": "50m", "memory": "128Mi"}),
+        security_context=core.SecurityContextArgs(allow_privilege_escalation=False),
+        volume_mounts=[
+            core.VolumeMountArgs(
+                name=_VOLUME,
+                mount_path=MOUNT_POINT,
+                # Should the client on this machine die, the next one's mount reaches this container, too.
+                mount_propagation="HostToContainer",
+            )
+        ],
+        readiness_probe=_check(period=5, failures=1),
+        # For what propagation cannot mend: a container that is started again gets the mount that is there.
+        liveness_probe=_check(period=10, failures=3),
+        resources=core.ResourceRequirementsArgs(requests={"cpu": "20m", "memory": "32Mi"}),
     )
+    source = core.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim)
     return core.Pod(
         f"{name}-sample-app",
         metadata=meta.ObjectMetaArgs(
@@ -42,6 +54,7 @@ def declare_sample_app(
         ),
         spec=core.PodSpecArgs(
             containers=[app],
+            volumes=[core.VolumeArgs(name=_VOLUME, persistent_volume_claim=source)],
             restart_policy="Always",
             automount_service_account_token=False,
             enable_service_links=False,
@@ -49,6 +62,15 @@ def declare_sample_app(
             affinity=_away_from_bricks(),
         ),
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*after])),
+    )
+
+
+def _check(*, period: int, failures: int) -> core.ProbeArgs:
+    return core.ProbeArgs(
+        exec_=core.ExecActionArgs(command=[*COMMAND, "--check"]),
+        period_seconds=period,
+        timeout_seconds=40,
+        failure_threshold=failures,
     )
 
 

@@ -12,10 +12,12 @@ from pulumi_kubernetes.storage import v1 as storage
 
 from gluster_stack import layout
 from gluster_stack.access import declare_access
-from gluster_stack.app import declare_sample_app
+from gluster_stack.app import MOUNT_POINT, declare_sample_app
 from gluster_stack.args import GlusterClusterArgs
 from gluster_stack.checks import Problem, problems, shown
+from gluster_stack.claim import GlusterClaim
 from gluster_stack.client import declare_client_entry
+from gluster_stack.driver import declare_driver
 from gluster_stack.foundation import Say, declare_foundation, refuse
 from gluster_stack.membership import declare_plan, declare_status
 from gluster_stack.node import DISK_DRIVER, Common, GlusterNode
@@ -26,7 +28,6 @@ from gluster_stack.scheduling import declare_scheduling
 from gluster_stack.snapshots import declare_schedule
 
 TYPE: Final = "gluster-stack:index:GlusterCluster"
-MOUNT_POINT: Final = "/mnt/glusterfs"
 
 TWO_COPIES: Final = (
     "replication is 2: when the network between the two copies of a file breaks, both may take writes, and a"
@@ -37,7 +38,7 @@ TWO_COPIES: Final = (
 
 
 class GlusterCluster(pulumi.ComponentResource):
-    """`args.node_count` nodes, the volume over them, the clients' entry and a sample app.
+    """`args.node_count` nodes, the volume over them, a claim for it, and a sample app that uses that.
 
     Of the providers in `opts` it uses those for `kubernetes` and `gcp`. The former must let
     ConfigMaps change in place, as `kubernetes_provider` makes it; without one it makes its own.
@@ -45,6 +46,7 @@ class GlusterCluster(pulumi.ComponentResource):
 
     nodes: tuple[GlusterNode, ...]
     plan: core.ConfigMap
+    claim: GlusterClaim
 
     def __init__(
         self,
@@ -87,8 +89,15 @@ class GlusterCluster(pulumi.ComponentResource):
         self.nodes = tuple(GlusterNode(common, node, whole) for node in args.nodes())
         self.plan = declare_plan(name, args, mark, [node.member for node in self.nodes], child)
         last: list[pulumi.Resource] = [self.plan, *clients]
+        driver = declare_driver(name, args, shared, child)
+        self.claim = GlusterClaim(
+            *(name, args, args.cluster_name, args.namespace),
+            after=driver,
+            opts=pulumi.ResourceOptions(parent=self, providers=[provider], depends_on=[foundation]),
+        )
+        last += [self.claim.claim]
         if args.sample_app:
-            last.append(declare_sample_app(name, args, last, child))
+            last.append(declare_sample_app(name, args, args.cluster_name, last, child))
         last += [schedule] if schedule else []
         declare_protection(name, args, [*last, *shared], child)
         if args.replication == 2:
@@ -104,6 +113,7 @@ class GlusterCluster(pulumi.ComponentResource):
             "clusterService": args.cluster_name,
             "nodeNames": [node.controller for node in args.nodes()],
             "diskNames": [node.disk.name for node in self.nodes],
+            "claimName": args.cluster_name,
             "mountCommand": f"mount -t glusterfs {server}:/{args.volume_name} {MOUNT_POINT}",
             "statusCommand": f"kubectl --namespace {args.namespace} describe configmap {STATUS_NAME}",
         }

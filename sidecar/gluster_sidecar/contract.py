@@ -246,3 +246,35 @@ def template_mark(template: object) -> str:
 def parse_nodes(text: str) -> frozenset[int]:
     """The reverse of `format_nodes`. Raises ValueError for anything else."""
     return frozenset(int(part) for part in text.split(",") if part)
+
+
+KUBELET_FOLDER: Final = "/var/lib/kubelet"
+"""Where the kubelet of GKE, and of nearly everybody, keeps its own; seen at the same path in our pods."""
+
+KUBELET_REGISTRY: Final = f"{KUBELET_FOLDER}/plugins_registry"
+"""A socket that appears here is asked by the kubelet what it is."""
+
+PLUGIN_HEALTH_PORT: Final = 9808
+"""The CSI plugin's /healthz and /readyz, on its pod's own address."""
+
+MACHINE_VARIABLE: Final = "GLUSTER_CSI_MACHINE"
+"""Environment of the CSI plugin: the name of the Kubernetes node that it runs on."""
+
+
+def driver_name(namespace: str) -> str:
+    """Name of the CSI driver of the storage cluster in that namespace. It is the whole Kubernetes
+    cluster's, so the namespace is in it, shortened if need be: such a name has 63 letters at most.
+
+    >>> driver_name("default")
+    'default.gluster-stack.dev'
+    """
+    room = 63 - len(DOMAIN) - 1
+    if len(namespace) > room:
+        digest = hashlib.sha256(namespace.encode()).hexdigest()[:8]
+        namespace = f"{namespace[: room - 9]}-{digest}"
+    return f"{namespace}.{DOMAIN}"
+
+
+def driver_folder(namespace: str) -> str:
+    """On every machine: the sockets of the driver's two pods, and the record of what is mounted."""
+    return f"{KUBELET_FOLDER}/plugins/{driver_name(namespace)}"

@@ -52,6 +52,9 @@ ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
 BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
 PRIORITY_CLASS = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
+DRIVER = "kubernetes:storage.k8s.io/v1:CSIDriver"
+DAEMON_SET = "kubernetes:apps/v1:DaemonSet"
+POD_CLAIM = "gluster-stack:index:GlusterClaim"
 STORAGE_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
 
 

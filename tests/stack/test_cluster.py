@@ -128,7 +128,8 @@ def test_deletion_goes_plan_member_controller_claim_disk(four: Recording) -> Non
 
 
 def test_access_status_and_lease_outlive_every_sidecar(four: Recording) -> None:
-    shared = {four.one(MAP, "gluster-status").urn, *(r.urn for r in (*four.of(BINDING), *four.of(LEASE)))}
+    binding = four.one(BINDING, "gluster-sidecar").urn
+    shared = {four.one(MAP, "gluster-status").urn, binding, *(r.urn for r in four.of(LEASE))}
     assert len(shared) == 3
     for n in NODES:
         assert shared <= four.before(four.one(CONTROLLER, f"gluster-{n}").urn)
@@ -146,7 +147,7 @@ def test_no_node_waits_for_another(four: Recording) -> None:
 
 
 def test_the_role_is_what_is_written_down_and_no_star(four: Recording) -> None:
-    (role,) = four.of(ROLE)
+    role = four.one(ROLE, "gluster-sidecar")
     rules = [
         (rule["apiGroups"][0], rule["resources"][0], tuple(rule["verbs"])) for rule in role.object["rules"]
     ]
@@ -156,14 +157,14 @@ def test_the_role_is_what_is_written_down_and_no_star(four: Recording) -> None:
 
 
 def test_the_pods_run_as_the_account_that_the_role_is_bound_to(odd: Recording) -> None:
-    (binding,) = odd.of(BINDING)
+    binding = odd.one(BINDING, "gluster-sidecar")
     (subject,) = binding.object["subjects"]
     assert subject == {
         "kind": "ServiceAccount",
         "name": template(odd, 1)["spec"]["serviceAccountName"],
         "namespace": "storage",
     }
-    (role,) = odd.of(ROLE)
+    role = odd.one(ROLE, "gluster-sidecar")
     assert binding.object["roleRef"]["name"] == role.object["metadata"]["name"]
 
 
@@ -190,19 +191,21 @@ def test_the_clients_entry_is_filled_by_the_sidecars_alone(odd: Recording) -> No
     assert ports == [(p["name"], p["port"]) for p in service["ports"]] == [("glusterfs", 2222)]
 
 
-def test_the_sample_app_comes_last_and_reads_only_what_it_needs(odd: Recording) -> None:
+def test_the_sample_app_comes_last_and_is_an_ordinary_pod(odd: Recording) -> None:
     (app,) = odd.of(POD)
-    assert odd.one(MAP, "gluster-plan").urn in app.depends_on
+    assert {odd.one(MAP, "gluster-plan").urn, odd.one(CLAIM, "gluster").urn} <= app.depends_on
     assert {r.urn for r in odd.of(SLICE)} <= app.depends_on
     (only,) = app.object["spec"]["containers"]
     assert only["name"] == "app"
-    assert {e["name"]: e["value"] for e in only["env"]} == {
-        "GLUSTER_SIDECAR_CLUSTER_NAME": "files",
-        "GLUSTER_SIDECAR_VOLUME_NAME": "shared",
-        "GLUSTER_SIDECAR_K8SNAMESPACE": "storage",
-    }
-    assert only["readinessProbe"]["exec"]["command"][-1] == "--check"
-    assert "volumes" not in app.object["spec"]
+    assert "env" not in only
+    assert "privileged" not in only["securityContext"]
+    assert only["volumeMounts"] == [
+        {"name": "files", "mountPath": "/mnt/glusterfs", "mountPropagation": "HostToContainer"}
+    ]
+    (volume,) = app.object["spec"]["volumes"]
+    assert volume["persistentVolumeClaim"] == {"claimName": "files"}
+    for probe in ("readinessProbe", "livenessProbe"):
+        assert only[probe]["exec"]["command"][-1] == "--check"
 
 
 def test_the_sample_app_can_be_left_out() -> None:

@@ -326,11 +326,12 @@ def test_the_program_exports_what_people_and_programs_use() -> None:
         "clusterService": "glusterfs-cluster",
         "nodeNames": [f"gluster-{n}" for n in (1, 2, 3, 4)],
         "diskNames": [f"gluster-persistent-storage-node-{n}-disk" for n in (1, 2, 3, 4)],
+        "claimName": "glusterfs-cluster",
         "mountCommand": "mount -t glusterfs glusterfs-cluster.default.svc.cluster.local:/data /mnt/glusterfs",
         "statusCommand": "kubectl --namespace default describe configmap gluster-status",
     }
     assert len(recording.of(CLUSTER)) == 1
-    assert len(recording.of(CLAIM)) == 4
+    assert len(recording.of(CLAIM)) == 5
 
 
 def test_the_context_reaches_the_provider() -> None:

@@ -146,6 +146,6 @@ def test_the_comparison_sees_a_difference() -> None:
     """Else all of the above could pass on an empty comparison."""
     before, after = of_sets(1, 2), record(node_count=2, image="other:1")
     assert len(before.of(CLUSTER)) == 1
-    assert {"gluster-1", "gluster-2", "gluster-plan", "gluster-sample-app"} == {
-        urn.rsplit("::", 1)[-1] for urn in changed(before, after)
-    }
+    with_the_image = {"gluster-1", "gluster-2", "gluster-plan", "gluster-sample-app"}
+    with_the_image |= {"gluster-client", "gluster-csi"}
+    assert with_the_image == {urn.rsplit("::", 1)[-1] for urn in changed(before, after)}

@@ -19,10 +19,12 @@ from tests.stack.recording import (
     CLUSTER,
     CONTROLLER,
     DISK,
+    DRIVER,
     LEASE,
     MAP,
     NODE,
     POD,
+    POD_CLAIM,
     POLICY,
     PRIORITY_CLASS,
     PROVIDER,
@@ -46,8 +48,10 @@ def odd() -> Recording:
 
 
 def test_each_node_has_one_of_each(four: Recording) -> None:
-    for kind in (NODE, DISK, VOLUME, CLAIM, CONTROLLER):
+    for kind in (NODE, DISK, CONTROLLER):
         assert len(four.of(kind)) == 4, kind
+    for kind in (VOLUME, CLAIM):
+        assert len(four.of(kind)) == 4 + 1, "one more is the pods'"
     assert {r.object["metadata"]["name"] for r in four.of(CONTROLLER)} == {f"gluster-{n}" for n in NODES}
     assert {r.object["name"] for r in four.of(DISK)} == {
         f"gluster-persistent-storage-node-{n}-disk" for n in NODES
@@ -74,7 +78,7 @@ def test_types_and_names_that_state_files_will_hold(four: Recording) -> None:
 
 def test_everything_is_below_the_component(four: Recording) -> None:
     top = {four.one(CLUSTER, "gluster").urn, four.one(PROVIDER, "kubernetes").urn}
-    below = {r.urn for r in four.of(NODE)} | {four.one(CLUSTER, "gluster").urn}
+    below = {r.urn for r in (*four.of(NODE), *four.of(POD_CLAIM))} | {four.one(CLUSTER, "gluster").urn}
     for request in four.requests.values():
         assert request.urn in top or request.raw.parent in below
 
@@ -84,7 +88,11 @@ def test_namespaced_objects_are_in_the_namespace_and_labelled(odd: Recording) ->
         metadata = request.object.get("metadata")
         if metadata is None:
             continue
-        if request.type in (VOLUME, STORAGE_CLASS, PRIORITY_CLASS):
+        if request.type == DRIVER:
+            assert metadata["name"] == contract.driver_name("storage")
+        elif request.name == "gluster" and request.type == VOLUME:
+            assert metadata["name"] == "storage-files"
+        elif request.type in (VOLUME, STORAGE_CLASS, PRIORITY_CLASS):
             assert metadata["name"].startswith("storage-gluster")
         else:
             assert metadata["namespace"] == "storage", request.urn

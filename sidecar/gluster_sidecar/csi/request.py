@@ -1,0 +1,80 @@
+"""What a pod asks for: a volume, a folder in it, how to mount it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from . import options
+from .errors import invalid
+
+VOLUME: Final = "volume"
+"""Attribute of a PersistentVolume: the GlusterFS volume; that of the stack where it is absent."""
+DIRECTORY: Final = "directory"
+"""Attribute: the folder of the volume to show; the whole volume where it is absent."""
+MAKE_DIRECTORY: Final = "makeDirectory"
+"""Attribute: `true` makes that folder (owner root, mode 0755) where it is not there yet."""
+ATTRIBUTES: Final = (VOLUME, DIRECTORY, MAKE_DIRECTORY)
+
+_VOLUME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_LONGEST_NAME: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one target path shows."""
+
+    volume_id: str
+    volume: str
+    directory: str = ""
+    """Without slashes at the ends; empty for the whole volume."""
+    make_directory: bool = False
+    options: tuple[str, ...] = ()
+    read_only: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Use:
+        """Raises TypeError, KeyError for what `to_json` did not write."""
+        return cls(**{**found, "options": tuple(found["options"])})
+
+
+def read(
+    volume_id: str,
+    attributes: Mapping[str, str],
+    flags: Iterable[str],
+    *,
+    read_only: bool,
+    default_volume: str,
+) -> Use:
+    """Raises Refusal with the attribute, its value and what would do."""
+    own = {key: value for key, value in attributes.items() if "/" not in key}  # Kubernetes adds some with
+    for key in sorted(own.keys() - set(ATTRIBUTES)):
+        raise invalid(f"volumeAttributes: {key} is not known; known are {', '.join(ATTRIBUTES)}")
+    volume = own.get(VOLUME) or default_volume
+    if not _VOLUME.fullmatch(volume):
+        raise invalid(f"volumeAttributes: {VOLUME}={volume!r} is no name of a GlusterFS volume")
+    make = own.get(MAKE_DIRECTORY) or "false"
+    if make not in ("true", "false"):
+        raise invalid(f"volumeAttributes: {MAKE_DIRECTORY}={make!r} must be true or false")
+    chosen, says_read_only = options.normal(flags)
+    return Use(
+        volume_id=volume_id,
+        volume=volume,
+        directory=_directory(own.get(DIRECTORY, "")),
+        make_directory=make == "true",
+        options=chosen,
+        read_only=read_only or says_read_only,
+    )
+
+
+def _directory(text: str) -> str:
+    parts = [part for part in text.split("/") if part]
+    for part in parts:
+        if part in (".", "..") or "\0" in part or len(part.encode()) > _LONGEST_NAME:
+            raise invalid(f"volumeAttributes: {DIRECTORY}={text!r} must be plain names with / between them")
+    return "/".join(parts)

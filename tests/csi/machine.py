@@ -1,0 +1,230 @@
+"""One machine as the driver sees it, with the image's own programs: glusterd, FUSE, holder, plugin.
+
+A mount, process and network namespace over the image's root file system; no Kubernetes, so the test
+plays the kubelet and the containers. What it does not imitate: propagation between the mount namespaces
+of two pods (the lab has it); here holder and machine are one, and a "container" is a namespace of its
+own that gets mounts from it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gluster_sidecar.contract import driver_folder, driver_name
+
+PODS: Final = "/var/lib/kubelet/pods"
+SOCKET: Final = f"{driver_folder('default')}/csi.sock"
+SECONDS: Final = 60
+
+INIT: Final = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs {folder}
+mkdir {folder}/upper {folder}/work {folder}/root
+mount -t overlay overlay -o lowerdir={rootfs},upperdir={folder}/upper,workdir={folder}/work {folder}/root
+cd {folder}/root
+mount -t proc proc proc; mount --rbind /dev dev; mount --rbind /sys sys
+mount -t tmpfs tmpfs run; mount -t tmpfs tmpfs tmp
+mkdir -p data var/lib/kubelet/pods var/lib/kubelet/plugins_registry src
+truncate -s 600M {folder}/disk.img; mkfs.ext4 -q {folder}/disk.img; mount -o loop {folder}/disk.img data
+mount --bind {package} usr/lib/python3/dist-packages/gluster_sidecar
+mount -t tmpfs kubelet var/lib/kubelet; mkdir -p var/lib/kubelet/pods var/lib/kubelet/plugins_registry
+ip link set lo up
+echo "127.0.0.1 localhost member" > etc/hosts
+mkdir -p old; pivot_root . old
+exec /bin/bash -c '
+umount -l /old; mount --make-rshared /var/lib/kubelet
+mkdir -p /run/gluster /var/log/glusterfs/bricks
+glusterd
+export GLUSTER_CSI_MACHINE=kn1 PYTHONDONTWRITEBYTECODE=1
+again() {{ while :; do [ -e /run/go-$1 ] && (echo $BASHPID >/run/$1.pid; exec "${{@:2}}"); sleep 0.1; done; }}
+again plugin python3 -m gluster_sidecar.csi.plugin >>/run/plugin.log 2>&1 &
+again holder python3 -c "$HOLDER" >>/run/holder.log 2>&1 &
+while :; do wait -n || sleep 0.2; done'
+"""
+
+HOLDER: Final = """
+import logging, pathlib, signal, sys, threading
+from gluster_sidecar import contract
+from gluster_sidecar.csi import hold, link
+from gluster_sidecar.csi.holder import Holder
+from gluster_sidecar.csi.record import Record
+logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+folder = pathlib.Path(contract.driver_folder("default"))
+folder.mkdir(parents=True, exist_ok=True)
+record = Record(folder / "published.json")
+holder = Holder(hold.PLACE, hold.LOGS, record, lambda: ["member"], contract.KUBELET_FOLDER)
+holder.start()
+server = link.Server(folder / link.SOCKET, holder.methods())
+threading.Thread(target=server.serve_forever, daemon=True).start()
+stop.wait()
+server.shutdown()
+holder.stop()
+"""
+"""`gluster_sidecar.csi.hold` without an API server to ask for addresses."""
+
+
+def wait_for(what: str, condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"not within {SECONDS} s: {what}"
+        time.sleep(0.05)
+
+
+@dataclass
+class Container:
+    """A mount namespace that got a target's mount, as a container gets it from its runtime."""
+
+    machine: Machine
+    process: subprocess.Popen[bytes]
+
+    def shell(self, script: str) -> subprocess.CompletedProcess[str]:
+        return self.machine.enter(self.pid(), script)
+
+    def pid(self) -> int:
+        """Of the process inside; nsenter is its parent."""
+        return _child(self.process.pid)
+
+    def runs(self) -> bool:
+        try:
+            return Path(f"/proc/{self.pid()}/comm").read_text() == "sleep\n"
+        except (OSError, IndexError):
+            assert self.process.poll() is None, "the container ended"
+            return False
+
+    def stop(self) -> None:
+        os.kill(self.pid(), signal.SIGKILL)
+        self.process.wait()
+
+
+class Machine:
+    def __init__(self, folder: Path, rootfs: Path, package: Path) -> None:
+        self._unshare = subprocess.Popen(
+            [
+                *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *("bash", "-c", INIT.format(folder=folder, rootfs=rootfs, package=package)),
+            ],
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOLDER": HOLDER},
+        )
+        wait_for("glusterd answers", lambda: self._ok("gluster --timeout=5 --mode=script pool list"))
+        self.shell(
+            "gluster --mode=script volume create data member:/data/brick"
+            " && gluster --mode=script volume start data"
+        )
+        self.start_holder()
+        self.start_plugin()
+
+    def _init(self) -> int:
+        return _child(self._unshare.pid)
+
+    @property
+    def socket(self) -> Path:
+        return Path(f"/proc/{self._init()}/root{SOCKET}")
+
+    def enter(self, pid: int, script: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["nsenter", "-t", str(pid), "--mount", "--net", "--pid", "--root", "sh", "-c", f"cd /; {script}"],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def shell(self, script: str) -> str:
+        done = self.enter(self._init(), script)
+        assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def _ok(self, script: str) -> bool:
+        try:
+            return self.enter(self._init(), script).returncode == 0
+        except (IndexError, OSError):
+            assert self._unshare.poll() is None, "the machine ended"
+            return False
+
+    # -- the driver's two halves
+
+    def start_holder(self) -> None:
+        self.shell("touch /run/go-holder")
+        wait_for("the holder answers", lambda: self._ok(f"{ASK.format(folder=driver_folder('default'))}"))
+
+    def start_plugin(self) -> None:
+        self.shell("touch /run/go-plugin")
+        registry = f"/var/lib/kubelet/plugins_registry/{driver_name('default')}-reg.sock"
+        wait_for("the plugin serves", lambda: self._ok(f"test -S {registry} && test -S {SOCKET}"))
+
+    def kill_holder(self) -> None:
+        """With all that it started, as the end of its container would; it stays away."""
+        self.shell("rm /run/go-holder; kill -9 $(cat /run/holder.pid)")
+        self.kill_clients()
+
+    def kill_clients(self) -> None:
+        self.shell("kill -9 $(pgrep -x -r S,R,D glusterfs) || true")
+
+    def kill_plugin(self) -> None:
+        """A new one is started at once."""
+        self.shell(f"rm {SOCKET}; kill -9 $(cat /run/plugin.pid)")
+        self.start_plugin()
+
+    def clients(self) -> list[str]:
+        """Process ids of the FUSE clients: the one brick has no self-heal daemon of that name."""
+        return self.enter(self._init(), "pgrep -x -r S,R,D glusterfs").stdout.split()
+
+    def log(self) -> str:
+        return self.shell("tail -n 40 /run/holder.log /run/plugin.log")
+
+    # -- what a kubelet and a runtime do
+
+    def target(self, pod: str) -> str:
+        folder = f"{PODS}/{pod}/volumes/kubernetes.io~csi/pv"
+        self.shell(f"mkdir -p {folder}")
+        return f"{folder}/mount"
+
+    def container(self, target: str, *, propagation: str) -> Container:
+        """`propagation`: rslave as HostToContainer, rprivate as None."""
+        script = (
+            f"cd /; mkdir -p /mnt/volume; mount --rbind {target} /mnt/volume; mount --make-rprivate /;"
+            "exec sleep infinity"
+        )
+        if propagation == "rslave":
+            script = script.replace("mount --make-rprivate /;", "mount --make-rslave /;")
+        process = subprocess.Popen(
+            [
+                *("nsenter", "-t", str(self._init()), "--mount", "--net", "--pid", "--root"),
+                *("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script),
+            ],
+            stdin=subprocess.DEVNULL,
+        )
+        made = Container(self, process)
+        wait_for("the container runs", made.runs)
+        return made
+
+    def stop(self) -> None:
+        self._unshare.kill()
+        self._unshare.wait()
+
+
+ASK: Final = """python3 -c 'import pathlib; from gluster_sidecar.csi import link
+link.call(pathlib.Path("{folder}") / link.SOCKET, "ping")'"""
+
+
+def _child(pid: int) -> int:
+    """Raises IndexError while there is none."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def available() -> str:
+    """Why this cannot run here; empty if it can."""
+    missing = [tool for tool in ("unshare", "nsenter", "pivot_root", "mkfs.ext4") if not shutil.which(tool)]
+    return f"needs {', '.join(missing)}" if missing else ""

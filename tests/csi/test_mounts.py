@@ -1,0 +1,328 @@
+"""The driver on a real volume: what pods see at every moment, whatever dies."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gluster_sidecar
+import grpc
+import pytest
+from gluster_sidecar.csi.proto import csi_pb2 as csi
+
+from lab import rootfs, tools
+from tests.csi.machine import Container, Machine, wait_for
+from tests.csi.test_grpc import MODE, Driver, capability, refused
+
+pytestmark = pytest.mark.lab
+STATUS = grpc.StatusCode
+GONE = ("Transport endpoint is not connected", "Software caused connection abort")
+"""What the kernel says of a FUSE mount without its process."""
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    image = rootfs.ensure(tools.ensure(say), say)
+    folder = Path(tempfile.mkdtemp(prefix="gcsi-"))
+    made = Machine(folder, image, Path(gluster_sidecar.__file__).parent)
+    try:
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def driver(machine: Machine) -> Iterator[Driver]:
+    machine.start_holder()  # a test that failed may have left none
+    made = Driver(machine.socket)
+    yield made
+    made.channel.close()
+
+
+class Pod:
+    """A pod's volume on the machine and a container that has it."""
+
+    def __init__(self, machine: Machine, driver: Driver, name: str) -> None:
+        self.machine, self.driver, self.name = machine, driver, name
+        self.target = machine.target(name)
+        self.containers: list[Container] = []
+
+    def publish(self, **fields: Any) -> Pod:
+        self.driver.publish(target_path=self.target, **fields)
+        return self
+
+    def container(self, propagation: str = "rslave") -> Container:
+        made = self.machine.container(self.target, propagation=propagation)
+        self.containers.append(made)
+        return made
+
+    def layers(self) -> list[str]:
+        """Kinds of what is mounted at the target, the lowest first."""
+        lines = self.machine.shell("cat /proc/self/mountinfo").splitlines()
+        return [line.split(" - ")[1].split()[0] for line in lines if line.split()[4] == self.target]
+
+    def is_there(self) -> bool:
+        return self.machine.shell(f"test -e {self.target} && echo yes || echo no") == "yes\n"
+
+    def end(self) -> None:
+        for container in self.containers:
+            container.stop()
+        self.containers.clear()
+        self.driver.unpublish(target_path=self.target)
+
+
+@pytest.fixture
+def pods(machine: Machine, driver: Driver, request: pytest.FixtureRequest) -> Iterator[Any]:
+    made: list[Pod] = []
+
+    def pod() -> Pod:
+        made.append(Pod(machine, driver, f"{request.node.name[:40]}-{len(made)}".replace("[", "-")))
+        return made[-1]
+
+    yield pod
+    for one in made:
+        one.end()
+        assert one.layers() == []
+        assert not one.is_there()
+    wait_for("no client is left", lambda: machine.clients() == [])
+
+
+# --- publish and unpublish
+
+
+def test_publish_and_unpublish_twice_each(pods: Any, machine: Machine) -> None:
+    pod = pods()
+    for _ in range(2):
+        pod.publish()
+        assert pod.layers() == ["tmpfs", "fuse.glusterfs"]
+    machine.shell(f"echo hello > {pod.target}/twice; rm {pod.target}/twice")
+    for _ in range(2):
+        pod.end()
+        assert pod.layers() == []
+        assert not pod.is_there()
+
+
+def test_two_pods_share_one_client_and_see_each_others_files(pods: Any, machine: Machine) -> None:
+    one, two = pods().publish(), pods().publish()
+    assert len(machine.clients()) == 1
+    machine.shell(f"echo from one > {one.target}/shared")
+    assert machine.shell(f"cat {two.target}/shared") == "from one\n"
+    machine.shell(f"rm {two.target}/shared")
+
+
+def test_other_options_are_another_client(pods: Any, machine: Machine) -> None:
+    pods().publish()
+    pods().publish(volume_capability=capability(mount_flags=["entry-timeout=1"]))
+    assert len(machine.clients()) == 2
+
+
+def test_a_read_only_pod_cannot_write(pods: Any, machine: Machine) -> None:
+    pod = pods().publish(readonly=True)
+    container = pod.container()
+    assert "Read-only file system" in container.shell("echo x > /mnt/volume/x").stderr
+    machine.kill_clients()
+    wait_for("it is mounted again", lambda: container.shell("ls /mnt/volume").returncode == 0)
+    assert "Read-only file system" in container.shell("echo x > /mnt/volume/x").stderr
+
+
+def test_the_target_as_something_else_is_refused(pods: Any) -> None:
+    pod = pods().publish()
+    words = refused(STATUS.ALREADY_EXISTS, pod.publish, readonly=True)
+    assert "read-only" in words
+    assert pod.layers() == ["tmpfs", "fuse.glusterfs"]
+
+
+def test_a_volume_that_is_not_there_is_not_found_and_leaves_nothing(pods: Any) -> None:
+    pod = pods()
+    words = refused(STATUS.NOT_FOUND, pod.publish, volume_context={"volume": "nope"})
+    assert "no started volume nope" in words
+    assert not pod.is_there()
+
+
+def test_a_target_elsewhere_is_refused(driver: Driver) -> None:
+    for call in (driver.publish, driver.unpublish):
+        assert "not below" in refused(STATUS.INVALID_ARGUMENT, call, target_path="/etc/mount")
+        target = "/var/lib/kubelet/pods/../../../etc"
+        assert "not below" in refused(STATUS.INVALID_ARGUMENT, call, target_path=target)
+
+
+def test_somebody_elses_mount_is_left_alone(machine: Machine, driver: Driver) -> None:
+    target = machine.target("foreign")
+    machine.shell(f"mkdir {target}; mount -t tmpfs theirs {target}; touch {target}/file")
+    for call in (driver.publish, driver.unpublish):
+        assert "theirs" in refused(STATUS.FAILED_PRECONDITION, call, target_path=target)
+    machine.shell(f"test -e {target}/file; umount {target}; rmdir {target}")
+
+
+def test_giving_up_never_deletes_what_is_in_a_folder(machine: Machine, driver: Driver) -> None:
+    target = machine.target("left")
+    machine.shell(f"mkdir {target}; touch {target}/file")
+    refused(STATUS.INTERNAL, driver.unpublish, target_path=target)
+    machine.shell(f"test -e {target}/file; rm -r {target}")
+    driver.unpublish(target_path=target)
+
+
+# --- directories
+
+
+def test_a_directory_of_the_volume(pods: Any, machine: Machine) -> None:
+    whole, part, missing = pods().publish(), pods(), pods()
+    words = refused(STATUS.NOT_FOUND, missing.publish, volume_context={"directory": "team/a"})
+    assert "makeDirectory" in words
+    part.publish(volume_context={"directory": "team/a", "makeDirectory": "true"})
+    machine.shell(f"echo in a > {part.target}/file")
+    assert machine.shell(f"cat {whole.target}/team/a/file") == "in a\n"
+    container = part.container()
+    machine.kill_clients()
+    wait_for("it is mounted again", lambda: container.shell("ls /mnt/volume").stdout == "file\n")
+    machine.shell(f"rm -r {whole.target}/team")
+
+
+def test_a_symbolic_link_leads_nowhere(pods: Any, machine: Machine) -> None:
+    whole = pods().publish()
+    machine.shell(f"ln -s /etc {whole.target}/out")
+    for directory in ("out", "out/ssl"):
+        refused(STATUS.NOT_FOUND, pods().publish, volume_context={"directory": directory})
+    machine.shell(f"rm {whole.target}/out")
+
+
+# --- what dies
+
+
+def test_the_plugin_may_die_and_nobody_notices(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    container = pod.container()
+    container.shell(
+        "(while ! [ -e /tmp/stop-writing ]; do echo x >> /mnt/volume/log || echo failed >> /tmp/errors; done)"
+        " >/dev/null 2>&1 &"
+    )
+    for _ in range(3):
+        before = int(container.shell("stat -c %s /mnt/volume/log").stdout or 0)
+        machine.kill_plugin()
+        wait_for("it writes on", partial(has_grown, container, before))
+    container.shell("touch /tmp/stop-writing")
+    assert container.shell("cat /tmp/errors").stdout == ""
+    container.shell("rm /mnt/volume/log")
+    pod.publish()
+
+
+def has_grown(container: Container, before: int) -> bool:
+    return int(container.shell("stat -c %s /mnt/volume/log").stdout or 0) > before
+
+
+def has_new_client(machine: Machine, old: str) -> bool:
+    return machine.clients() not in ([], [old])
+
+
+def has_layers(pod: Pod, number: int) -> bool:
+    return len(pod.layers()) == number
+
+
+def guarded_writer(container: Container) -> None:
+    """Creates files without end, each in the volume's folder, and notes what each attempt met."""
+    container.shell(
+        "(n=0; while ! [ -e /tmp/stop-creating ]; do n=$((n+1));"
+        " touch /mnt/volume/n$n 2>>/tmp/refusals && echo n$n >> /tmp/made; done) >/dev/null 2>&1 &"
+    )
+
+
+@pytest.mark.parametrize("propagation", ["rslave", "rprivate"])
+def test_a_dead_client_is_an_error_and_never_the_bare_folder(
+    pods: Any, machine: Machine, propagation: str
+) -> None:
+    pod = pods().publish()
+    container = pod.container(propagation)
+    machine.shell("rm -f /tmp/made /tmp/refusals /tmp/stop-creating")
+    guarded_writer(container)
+    wait_for("it makes files", lambda: machine.shell("cat /tmp/made 2>/dev/null || true") != "")
+    for round_ in range(2):
+        (old,) = machine.clients()
+        machine.kill_clients()
+        wait_for("another client runs", partial(has_new_client, machine, old))
+        wait_for("it is laid on top", partial(has_layers, pod, 3 + round_))
+        fresh = pod.container(propagation)
+        assert fresh.shell("ls /mnt/volume").returncode == 0, "a container that is started again has it"
+    reached = container.shell("ls /mnt/volume").returncode == 0
+    assert reached is (propagation == "rslave")
+    container.shell("touch /tmp/stop-creating")
+    refusals = set(container.shell("cat /tmp/refusals").stdout.splitlines())
+    assert all(any(words in line for words in GONE) for line in refusals), refusals
+    made = machine.shell("sort /tmp/made").split()
+    there = set(machine.shell(f"ls {pod.target}").split())
+    assert made
+    assert set(made) <= there, "a file was made somewhere that is not the volume"
+    for layer in range(len(pod.layers()) - 1):
+        machine.shell(f"umount -l {pod.target}")
+        assert layer >= 0
+    assert pod.layers() == ["tmpfs"], "even without any client there is a floor"
+    assert machine.enter(machine._init(), f"touch {pod.target}/x").returncode != 0
+    pod.publish()
+    machine.shell(f"cd {pod.target} && rm -f n*")
+
+
+def test_a_new_holder_goes_on_where_the_old_one_ended(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    container = pod.container()
+    container.shell("echo before > /mnt/volume/file")
+    machine.kill_holder()
+    assert any(words in container.shell("cat /mnt/volume/file").stderr for words in GONE)
+    assert "does not answer" in refused(STATUS.UNAVAILABLE, pod.driver.unpublish, target_path=pod.target)
+    machine.start_holder()
+    wait_for("it is mounted again", lambda: container.shell("cat /mnt/volume/file").stdout == "before\n")
+    pod.publish()
+    container.shell("rm /mnt/volume/file")
+
+
+def test_after_a_restart_of_the_machine_nothing_is_mounted_by_itself(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    machine.kill_holder()
+    machine.shell(f"umount -l {pod.target}; umount -l {pod.target}")
+    machine.start_holder()
+    assert pod.layers() == []
+    assert machine.clients() == []
+    pod.publish()
+    assert pod.layers() == ["tmpfs", "fuse.glusterfs"]
+
+
+def test_a_lost_record_takes_no_mount_away(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    container = pod.container()
+    machine.kill_holder()
+    machine.shell("echo nonsense > /var/lib/kubelet/plugins/default.gluster-stack.dev/published.json")
+    machine.start_holder()
+    pod.publish()  # as the kubelet does when it is started again
+    assert container.shell("ls /mnt/volume").returncode == 0
+
+
+# --- stats
+
+
+def test_stats_are_those_of_df(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    answer = pod.driver.stats(volume_path=pod.target)
+    usage = {u.unit: u for u in answer.usage}
+    total, available = map(int, machine.shell(f"df -B1 --output=size,avail {pod.target} | tail -1").split())
+    assert usage[csi.VolumeUsage.BYTES].total == total > 0
+    assert usage[csi.VolumeUsage.BYTES].available == available
+    assert usage[csi.VolumeUsage.INODES].total > 0
+    assert not answer.volume_condition.abnormal
+
+
+def test_stats_of_what_is_not_published_are_not_found(machine: Machine, driver: Driver) -> None:
+    for path in (machine.target("never"), "/etc"):
+        refused(STATUS.NOT_FOUND, driver.stats, volume_path=path)
+
+
+def test_modes_of_one_machine_are_mounted_alike(pods: Any) -> None:
+    for mode in (MODE.SINGLE_NODE_WRITER, MODE.MULTI_NODE_READER_ONLY):
+        pod = pods().publish(volume_capability=capability(mode))
+        assert pod.layers() == ["tmpfs", "fuse.glusterfs"]
