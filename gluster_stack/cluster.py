@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import pulumi
 from gluster_sidecar.contract import STATUS_NAME
-from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.storage import v1 as storage
 
@@ -44,10 +43,7 @@ class GlusterCluster(pulumi.ComponentResource):
     ConfigMaps change in place, as `kubernetes_provider` makes it; without one it makes its own.
     """
 
-    nodes: tuple[GlusterNode, ...]
-    plan: core.ConfigMap
-    claim: GlusterClaim
-
+    # No annotations here: Pulumi's component host would take them for outputs.
     def __init__(
         self,
         name: str,

@@ -22,6 +22,12 @@ DAEMON_COMMAND: Final = ("python3", "-m", "gluster_sidecar.daemon")
 SIDECAR_COMMAND: Final = ("python3", "-m", "gluster_sidecar")
 """Arguments of the image's entry point, an init that reaps."""
 
+DAEMON_CAPABILITIES: Final = (
+    "SYS_ADMIN",  # bricks keep their state in trusted.* attributes
+    # Bricks do to files what any client may ask for, in the name of any user.
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "MKNOD", "SETFCAP", "SETGID", "SETUID"),
+    "NET_BIND_SERVICE",  # the daemons among themselves come from ports below 1024
+)
 STOP_SECONDS: Final = 30
 _DISK: Final = "disk"
 _RUN: Final = "run"
@@ -161,9 +167,10 @@ def _glusterd(args: GlusterClusterArgs, node: layout.Node) -> core.ContainerArgs
         env=[*environment(args.settings()), *_identity(node)],
         ports=[_port("glusterd", contract.GLUSTERD_PORT), _port("brick", contract.BRICK_PORT_FIRST)],
         volume_mounts=_mounts(args, read_only=False),
-        # Bricks keep their state in trusted.* attributes, which takes CAP_SYS_ADMIN. Narrower than
-        # privileged is issue 5, to be measured on Google's machines.
-        security_context=core.SecurityContextArgs(privileged=True),
+        # Not privileged: none of the machine's devices, and of root's powers only these.
+        security_context=core.SecurityContextArgs(
+            capabilities=core.CapabilitiesArgs(drop=["ALL"], add=list(DAEMON_CAPABILITIES))
+        ),
         resources=_resources(args.glusterd_requests, args.glusterd_limits),
     )
 

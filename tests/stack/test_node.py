@@ -338,6 +338,14 @@ def test_the_sidecar_cannot_write_to_the_disk_and_has_next_to_no_powers(four: Re
     assert context["allowPrivilegeEscalation"] is False
 
 
+def test_no_container_of_a_node_is_privileged(four: Recording) -> None:
+    for name in (contract.DATA_CONTAINER, contract.SIDECAR_CONTAINER):
+        context = container(four, name)["securityContext"]
+        assert "privileged" not in context
+        assert context["capabilities"]["drop"] == ["ALL"]
+    assert "SYS_ADMIN" in container(four, contract.DATA_CONTAINER)["securityContext"]["capabilities"]["add"]
+
+
 def test_what_the_stack_writes_the_sidecar_reads(odd: Recording) -> None:
     for name in ("glusterd", "sidecar"):
         variables = environ(container(odd, name, 3))
