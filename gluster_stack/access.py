@@ -24,6 +24,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         (
             "list",  # who is there, how old, at which address: the order of seniority, the hosts file
             "watch",  # ... and to be told of changes instead of asking
+            "delete",  # one of an older template is made anew by its controller
         ),
     ),
     (

@@ -49,7 +49,12 @@ class Images:
 
 def ensure(tools: Tools, say: Say) -> Images:
     """Builds the images if their sources are new, in seconds if only the code is. Raises LabError."""
-    sources: tuple[cache.Pin, ...] = (SIDECAR / "Dockerfile", SIDECAR / "gluster_sidecar")
+    sources: tuple[cache.Pin, ...] = (
+        SIDECAR / "Dockerfile",
+        SIDECAR / ".dockerignore",
+        SIDECAR / "patches",
+        SIDECAR / "gluster_sidecar",
+    )
     version = run(["containerd", "--version"])  # what one wrote, an older one may not read
     target = cache.folder("images", FORMAT, *sources, tools.pause.parent.name, *debian.OPTIONS, version)
     folder = cache.obtain(target, lambda draft: _make(draft, tools, say), keep_seconds=600)
@@ -80,7 +85,11 @@ def _make(draft: Path, tools: Tools, say: Say) -> None:
     progress = Progress("image gluster-stack:dev", say)
     images = {PRODUCT: draft / "gluster-stack.tar", PAUSE: draft / "pause.tar"}
     with cache.locked(store.folder), tempfile.TemporaryDirectory() as work:
-        store.build(PRODUCT, SIDECAR, progress, debian.configuration(Path(work)))
+        configuration = debian.configuration(Path(work))
+        for stage in buildah.stages(SIDECAR / "Dockerfile"):
+            # With a name of its own it is kept, and is not made again when only the code changes.
+            store.build(f"{PRODUCT}-{stage}", SIDECAR, progress, configuration, stage)
+        store.build(PRODUCT, SIDECAR, progress, configuration)
         store.build(PAUSE, _pause_context(Path(work) / "pause", tools.pause), progress)
         for name, archive in images.items():
             progress.show("exporting")

@@ -55,14 +55,23 @@ class Store:
         (self.folder / "policy.json").write_text(ANY_SIGNATURE)
 
     def build(
-        self, name: str, context: Path, progress: Progress, mounts: Sequence[tuple[Path, str]] = ()
+        self,
+        name: str,
+        context: Path,
+        progress: Progress,
+        mounts: Sequence[tuple[Path, str]] = (),
+        stage: str = "",
     ) -> None:
-        """Builds the Dockerfile in `context`. `mounts` are there while it runs, and not in the image."""
+        """Builds the Dockerfile in `context`, or one stage of it.
+
+        `mounts` are there while it runs, and not in the image.
+        """
         volumes = [word for source, target in mounts for word in ("--volume", f"{source}:{target}:ro")]
         watch(
             self.buildah(
                 *("build", "--isolation", "chroot", "--pull-never", "--layers", *self._policy),
                 *(*volumes, "--tag", name),
+                *(("--target", stage) if stage else ()),
                 str(context),
             ),
             progress,
@@ -109,6 +118,12 @@ def _make(draft: Path, say: Say) -> None:
         (context / "Dockerfile").write_text('FROM scratch\nADD base.tar /\nCMD ["bash"]\n')
         new.build(debian.IMAGE, context, Progress("base image", say))
         new.close()
+
+
+def stages(dockerfile: Path) -> list[str]:
+    """Names of the stages that the last one takes from."""
+    words = [line.split() for line in dockerfile.read_text().splitlines() if line.startswith("FROM ")]
+    return [line[3] for line in words if len(line) == 4 and line[2].upper() == "AS"]
 
 
 def check_base(dockerfile: Path) -> None:

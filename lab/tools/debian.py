@@ -73,7 +73,10 @@ def configuration(folder: Path) -> list[tuple[Path, str]]:
     lists, conf = folder / "sources.list.d", folder / "apt.conf.d"
     for path in (lists, conf):
         path.mkdir()
-    (lists / "build.list").write_text("\n".join(sources()) + "\n")
+    lines = sources()
+    # Sources too: the Dockerfile builds a part of a package anew.
+    lines += [line.replace("deb ", "deb-src ", 1) for line in lines]
+    (lists / "build.list").write_text("\n".join(lines) + "\n")
     text = settings()
     if CERTIFICATES.exists():
         (conf / "certificates").mkdir()

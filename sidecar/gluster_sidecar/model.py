@@ -107,7 +107,7 @@ class Task:
     bricks: tuple[str, ...] = ()
     """Of a removal: the bricks that are leaving."""
     failures: int | None = None
-    """Of a removal: files that could not be moved."""
+    """Files that could not be moved; None while it runs, or if it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,10 @@ class Observer:
                 words = ("volume", "remove-brick", volume.name, *volume.removal.bricks, "status")
                 failures = parse.removal_failures(self.gluster.ask(*words))
                 volume = replace(volume, removal=replace(volume.removal, failures=failures))
+            if volume.rebalance is not None and planner.judges_rebalance(cluster, volume):
+                words = ("volume", "rebalance", volume.name, "status")
+                failures = parse.rebalance_failures(self.gluster.ask(*words))
+                volume = replace(volume, rebalance=replace(volume.rebalance, failures=failures))
         except (ActionError, ObservationError) as error:
             log.warning("volume %s: %s", volume.name, error)
             return cluster

@@ -109,6 +109,15 @@ def removal_failures(root: ET.Element) -> int:
     return int(_text(total, "failures")) + int(_text(total, "skipped"))
 
 
+def rebalance_failures(root: ET.Element) -> int:
+    """`volume rebalance NAME status --xml`: files that could not be moved, over all nodes. Those that were
+    skipped, because the other disk is fuller, stay where they are and are no failure."""
+    total = root.find("volRebalance/aggregate")
+    if total is None:
+        raise ObservationError("gluster's answer on the rebalance has no <aggregate>")
+    return int(_text(total, "failures"))
+
+
 def heals(root: ET.Element) -> dict[str, int | None]:
     """`volume heal NAME info summary --xml`: entries that wait on each brick; None for a brick that
     did not answer."""

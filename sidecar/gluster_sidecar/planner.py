@@ -442,7 +442,7 @@ def _ready(pod: Pod | None) -> bool:
 
 
 def rebalance(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Spreads the data after growth, seen to its end and begun again when it failed."""
+    """Spreads the data after growth, seen to its end and begun again while any file failed to move."""
     volume = _volume(cluster)
     if volume is None:
         return
@@ -454,7 +454,7 @@ def rebalance(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         return
     last_id = last.id if last else ""
     asked = notes.rebalance_bricks == bricks
-    if asked and last_id != notes.rebalance_after and last and last.state is TaskState.DONE:
+    if judges_rebalance(cluster, volume) and last and last.failures == 0:
         yield NoteBalanced(bricks)
     elif _unsafe(cluster, volume, heals_matter=False):
         return
@@ -462,6 +462,18 @@ def rebalance(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         if not asked or last_id != notes.rebalance_after:
             yield NoteRebalance(bricks, last_id)
         yield StartRebalance(volume.name)
+
+
+def judges_rebalance(cluster: Cluster, volume: Volume) -> bool:
+    """Whether the last rebalance is the one that was asked for, at its end, and not yet judged."""
+    bricks, notes, last = frozenset(b.id for b in volume.bricks), cluster.notes, volume.rebalance
+    return (
+        last is not None
+        and last.state is TaskState.DONE
+        and bricks != notes.balanced
+        and bricks == notes.rebalance_bricks
+        and last.id != notes.rebalance_after
+    )
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -106,6 +106,10 @@ class Stack:
         plan = json.loads(self.kubectl("get", "configmap", "gluster-plan", "-o", "jsonpath={.data}"))
         return str(plan["nodes"]) if plan.get("settled") == settled_mark(plan) else ""
 
+    def whole(self) -> int:
+        """How many bricks are known to have every write."""
+        return len(self.data("gluster-status", "whole").split())
+
     def app(self, script: str) -> str:
         """Runs a shell script in the sample pod."""
         return self.kubectl("exec", "gluster-sample-app", "--", "sh", "-c", script)

@@ -99,8 +99,56 @@ def test_the_machine_of_server1_loses_its_power(stack: Stack, known: dict[str, s
     assert checksums(stack) == known["sums"]
 
 
+def test_a_lost_disk_gets_a_new_brick_and_its_data_back(stack: Stack, known: dict[str, str]) -> None:
+    """The machine dies, its disk is replaced by a blank one: nobody has to do anything."""
+    node = next(n for n in (2, 3, 4) if stack.machine(stack.pod(n)) != stack.machine("gluster-sample-app"))
+    machine = stack.machine(stack.pod(node))
+    stack.lab.power_off(machine)
+    try:
+        stack.lab.lose_disk(node)
+    finally:
+        stack.lab.power_on(machine)
+    moved = f"gluster-{node}.default.svc.cluster.local:/data/brick-2"
+    wait_for("a new brick", lambda: moved in stack.data("gluster-status", "bricks"), 300)
+    wait_for("all is settled and whole", lambda: stack.settled() == "1,2,3,4" and stack.whole() == 4, 240)
+    assert checksums(stack) == known["sums"]
+
+
+def test_a_spare_takes_the_place_of_a_machine_that_stays_away(stack: Stack, known: dict[str, str]) -> None:
+    stack.set(spareCount=1, graceSeconds=60)
+    stack.up()
+    assert "gluster-5." not in stack.gluster("volume", "info", "data")
+    busy = {stack.machine("gluster-sample-app"), stack.machine(stack.pod(5))}
+    node = next(n for n in (2, 3, 4) if stack.machine(stack.pod(n)) not in busy)
+    machine = stack.machine(stack.pod(node))
+    stack.kubectl("cordon", *(f"kn{n}" for n in range(1, 7)))  # or its pod would move with its disk
+    stack.lab.power_off(machine)
+    try:
+        wait_for("the spare has a brick", lambda: "gluster-5." in stack.data("gluster-status", "bricks"), 300)
+        assert f"gluster-{node}." not in stack.data("gluster-status", "bricks")
+        wait_for("it has all of the data", lambda: stack.whole() == 4, 240)
+        assert checksums(stack) == known["sums"]
+    finally:
+        stack.kubectl("uncordon", *(f"kn{n}" for n in range(1, 7)))
+        stack.lab.power_on(machine)
+    wait_for(
+        "the one that came back waits", lambda: stack.data(f"gluster-member-{node}", "state") == "peer", 240
+    )
+    assert f"gluster-{node}." not in stack.gluster("volume", "info", "data", node=5)
+    assert checksums(stack) == known["sums"]
+
+
+def test_a_new_template_rolls_one_node_at_a_time(stack: Stack, known: dict[str, str]) -> None:
+    before = stack.pods()
+    stack.set(sleepSeconds=4)
+    stack.up()
+    assert not before.keys() & stack.pods().keys(), "every pod is made anew, and `up` has waited for it"
+    assert stack.whole() == 4
+    assert checksums(stack) == known["sums"]
+
+
 def test_shrink_moves_the_data_first(stack: Stack, known: dict[str, str]) -> None:
-    stack.set(nodeCount=2)
+    stack.set(nodeCount=2, spareCount=0)
     planned = steps(stack.pulumi("preview", "--json"))
     assert set(planned) == {"delete", "update"}
     output = stack.up()

@@ -352,3 +352,21 @@ def test_a_peer_under_a_wrong_name_gets_its_own() -> None:
         notes=replace(cluster.notes, balanced=frozenset()),
     )
     assert planner.plan(cluster, Settings()).steps == (do.ProbePeer(host(2)),)
+
+
+@pytest.mark.parametrize(("failures", "done"), [(0, True), (2, False), (None, False)])
+def test_data_is_spread_only_when_every_file_has_moved(failures: int | None, done: bool) -> None:
+    """A rebalance with failures is begun again; one whose failures are not known is not believed."""
+    world = formed(1, 2)
+    world.add_nodes(3, 4)
+    world.want(1, 2, 3, 4)
+    while not any(isinstance(step, do.StartRebalance) for step in world.done):
+        for step in world.decide().steps:
+            world.apply(step)
+    assert world.volume
+    assert world.volume.rebalance
+    finished = replace(world.volume.rebalance, state=TaskState.DONE, failures=failures)
+    world.volume = replace(world.volume, rebalance=finished)
+    steps = world.decide().steps
+    assert any(isinstance(step, do.NoteBalanced) for step in steps) is done
+    assert any(isinstance(step, do.StartRebalance) for step in steps) is not done
