@@ -89,7 +89,8 @@ class Store:
         )
 
     def prune(self) -> None:
-        """Removes what earlier builds left and no image needs."""
+        """Removes what earlier builds left and no image needs: also containers of builds that failed."""
+        run(self.buildah("rm", "--all"), env=environment(), timeout=600)
         run(self.buildah("rmi", "--prune"), env=environment(), timeout=600)
 
     def close(self) -> None:
