@@ -39,7 +39,6 @@ class Usage:
 
     used: int
     free: int
-    writable: bool
 
 
 def usage(mount: str) -> Usage | None:
@@ -49,8 +48,18 @@ def usage(mount: str) -> Usage | None:
     except OSError:
         return None
     size = found.f_frsize
-    writable = not found.f_flag & os.ST_RDONLY
-    return Usage((found.f_blocks - found.f_bfree) * size, found.f_bavail * size, writable)
+    return Usage((found.f_blocks - found.f_bfree) * size, found.f_bavail * size)
+
+
+def writable(mount: str, mountinfo: str) -> bool | None:
+    """Whether the file system there takes writes, by the text of /proc/self/mountinfo; None if nothing is
+    mounted there. This container's own mount is read-only in any case, so its options do not tell."""
+    found = None
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        if left.split()[4] == mount:
+            found = "ro" not in right.split()[2].split(",")
+    return found
 
 
 def is_there(brick: str) -> bool | None:

@@ -56,6 +56,7 @@ class Observer:
     pods: Callable[[], list[Object]]
     documents: Callable[[], list[Object]]
     run_directory: Path = Path(RUN_DIRECTORY)
+    mountinfo: Path = Path("/proc/self/mountinfo")
 
     def look(self, holds_lease: bool) -> Seen:
         """Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value."""
@@ -99,7 +100,7 @@ class Observer:
         return Own(
             problem=daemon_note(self.run_directory, PROBLEM_FILE) or "",
             lost=present and any(disk.is_there(brick.path) is False for brick in mine),
-            writable=usage.writable if usage else None,
+            writable=disk.writable(self.settings.disk, self.mountinfo.read_text()),
             restarted=self._restarted(),
         )
 

@@ -286,7 +286,7 @@ def create_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             f"the disks of nodes {_names(used)} hold bricks of another life, and no glusterd knows their"
             " volume: nothing is created over them"
         )
-    elif bricks := _bricks(cluster, candidates[: _full(len(candidates), settings.replication)]):
+    elif bricks := _bricks(cluster, _sets_of(cluster, candidates, settings.replication)):
         yield CreateVolume(settings.volume_name, settings.replication, bricks, settings.arbiter)
         yield NoteBalanced(frozenset(bricks))  # nothing is in it that could be spread
 
@@ -409,10 +409,10 @@ def expand(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         if volume.replica != settings.replication:
             return  # the volume's own kind decides; the report says that the setting differs
         missing = cluster.wanted_bricks - len(volume.bricks)
-        candidates = _candidates(cluster, volume)
-        count = _full(min(missing, len(candidates)), settings.replication)
-        if count > 0:
-            yield AddBricks(volume.name, _bricks(cluster, candidates[:count]))
+        if missing > 0:
+            joining = _sets_of(cluster, _candidates(cluster, volume), settings.replication, missing)
+            if joining:
+                yield AddBricks(volume.name, _bricks(cluster, joining))
 
 
 def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -646,9 +646,18 @@ def _candidates(cluster: Cluster, volume: Volume | None) -> list[int]:
     return sorted(found, key=lambda node: (node in cluster.spares, node))
 
 
-def _full(nodes: int, replication: int) -> int:
-    """How many of so many nodes fill whole sets."""
-    return max(0, nodes) // replication * replication
+def _sets_of(cluster: Cluster, candidates: list[int], replication: int, missing: int = 0) -> list[int]:
+    """Which candidates join now, in whole sets.
+
+    Neighbours in number belong together, for the stack gives them disks in different zones: they wait for
+    each other. Only once as many have come as are missing do others fill the sets, such as a node that
+    was replaced once.
+    """
+    if cluster.plan is not None and 0 < missing <= len(candidates):
+        return candidates[: missing // replication * replication]
+    sets = {(node - 1) // replication for node in candidates}
+    whole = [range(n * replication + 1, (n + 1) * replication + 1) for n in sorted(sets)]
+    return [node for one in whole if set(one) <= set(candidates) for node in one]
 
 
 def _bricks(cluster: Cluster, nodes: Iterable[int]) -> tuple[str, ...]:

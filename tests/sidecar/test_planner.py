@@ -261,3 +261,15 @@ def test_who_leaves_hands_over_before_being_detached() -> None:
     world.want(1, 2)
     assert world.cluster(1).server1 == 1
     assert world.run() == "steady"
+
+
+def test_neighbours_in_number_wait_for_each_other() -> None:
+    """Their disks are in different zones; nodes 1 and 3 may be in the same."""
+    world = World()
+    world.add_nodes(1, 3)
+    world.run()
+    assert world.volume is None
+    world.add_nodes(2, 4)
+    assert world.run() == "steady"
+    assert world.volume
+    assert [[b.node for b in one] for one in world.volume.sets] == [[1, 2], [3, 4]]

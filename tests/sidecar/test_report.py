@@ -93,3 +93,10 @@ def test_a_folder_that_was_a_brick_is_not_one_again(tmp_path: Path) -> None:
     (mount / "brick").mkdir()
     assert disk.next_brick(str(mount)) == str(mount / "brick-2")
     assert disk.next_brick(str(mount / "absent")) is None
+
+
+def test_a_disk_takes_writes_if_its_file_system_does_whatever_this_containers_mount_says() -> None:
+    line = "36 35 8:16 / /data {} shared:1 - ext4 /dev/sdb {}"
+    assert disk.writable("/data", line.format("ro,relatime", "rw")) is True
+    assert disk.writable("/data", line.format("rw,relatime", "ro,errors=remount-ro")) is False
+    assert disk.writable("/other", line.format("rw", "rw")) is None
