@@ -66,8 +66,8 @@ class GlusterClaim(pulumi.ComponentResource):
             spec=core.PersistentVolumeSpecArgs(
                 access_modes=[mode],
                 capacity={"storage": CAPACITY},
+                # No class, and no empty one either: the API drops it, and a refresh would see a change.
                 persistent_volume_reclaim_policy="Retain",
-                storage_class_name="",
                 mount_options=list(mount_options) or None,
                 claim_ref=core.ObjectReferenceArgs(
                     api_version="v1", kind="PersistentVolumeClaim", namespace=namespace, name=claim

@@ -241,7 +241,11 @@ class Loop:
     def _announce(
         self, seen: Seen, node: int | None, rule: str, message: str, *, warning: bool = False
     ) -> None:
-        """An event on a node's membership object, or on the plan: what people `describe` first."""
-        about = seen.documents.get(PLAN_NAME if node is None else member_name(node))
+        """An event on a node's membership object, or on the plan: what people `describe` first.
+
+        The plan comes last in a first `up`: until then it is the status that has them.
+        """
+        names = (PLAN_NAME, STATUS_NAME) if node is None else (member_name(node),)
+        about = next((seen.documents[name] for name in names if name in seen.documents), None)
         if about is not None:
             self.events.post(about, rule, message, warning=warning)

@@ -212,21 +212,18 @@ class Pool:
             "patch", "pod", name, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})
         )
 
-    def want(self, *nodes: int) -> None:
+    def want(self, *nodes: int, spares: tuple[int, ...] = (), grace: int | None = None) -> None:
         """As `pulumi up`: members first, then the plan, then the deletions."""
         have = {int(n.rpartition("-")[2]) for n in self.names("configmap", f"{KIND_LABEL}={Kind.MEMBER}")}
-        for node in sorted(set(nodes) - have):
-            self.apply(
-                "ConfigMap",
-                member_name(node),
-                {KIND_LABEL: Kind.MEMBER, NODE_LABEL: str(node)},
-                {"data": {MemberKey.NODE: str(node)}},
-                (DRAIN_FINALIZER,),
-            )
-        self.apply(
-            "ConfigMap", PLAN_NAME, {KIND_LABEL: Kind.PLAN}, {"data": {PlanKey.NODES: format_nodes(nodes)}}
-        )
-        for node in sorted(have - set(nodes)):
+        for node in sorted({*nodes, *spares} - have):
+            data = {MemberKey.NODE: str(node), **({MemberKey.SPARE: "true"} if node in spares else {})}
+            labels = {KIND_LABEL: Kind.MEMBER, NODE_LABEL: str(node)}
+            self.apply("ConfigMap", member_name(node), labels, {"data": data}, (DRAIN_FINALIZER,))
+        wanted = {PlanKey.NODES: format_nodes(nodes), PlanKey.SPARES: format_nodes(spares)}
+        if grace is not None:
+            wanted[PlanKey.GRACE] = str(grace)
+        self.apply("ConfigMap", PLAN_NAME, {KIND_LABEL: Kind.PLAN}, {"data": wanted})
+        for node in sorted(have - {*nodes, *spares}):
             self.kubectl("delete", "configmap", member_name(node), "--wait=false")
 
     def names(self, kind: str, selector: str) -> list[str]:

@@ -1,0 +1,167 @@
+"""What breaks, on real daemons and real sidecars; each test ends with all of the data where it was."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.pool import Pool, parts, wait_for
+
+pytestmark = [pytest.mark.lab]
+
+SERVER = "gluster-1.default.svc.cluster.local"
+MOUNT = f"mkdir -p /run/t; mountpoint -q /run/t || mount -t glusterfs {SERVER}:/data /run/t; "
+SUM = MOUNT + "cd /run/t && find . -type f | sort | xargs sha256sum | sha256sum"
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    found = parts()
+    pool = Pool(tmp_path_factory.mktemp("pool"), found.kube, found.rootfs)
+    try:
+        pool.start()
+        for node in (1, 2, 3, 4, 5):
+            pool.power_on(node)
+            pool.announce(node)
+        pool.want(1, 2, 3, 4, spares=(5,), grace=5)
+        pool.settled(1, 2, 3, 4)
+        pool.shell(1, MOUNT + "for i in $(seq 80); do head -c 20000 /dev/urandom > /run/t/f$i; done")
+        yield pool
+    finally:
+        pool.stop()
+
+
+@pytest.fixture
+def unharmed(pool: Pool) -> Iterator[None]:
+    """The data, before and after."""
+    before = pool.shell(1, SUM)
+    yield
+    assert pool.shell(1, SUM) == before
+
+
+def bricks(pool: Pool) -> dict[int, tuple[str, bool]]:
+    """Path of each node's brick, and whether it is online, as the actor last said."""
+    lines = pool.data("gluster-status").get("bricks", "").splitlines()
+    found = (re.fullmatch(r"\d+ gluster-(\d+)\.[^:]*:(\S+) (\w+)", line) for line in lines)
+    return {int(m[1]): (m[2], m[3] == "online") for m in found if m}
+
+
+def whole(pool: Pool) -> bool:
+    return len(pool.data("gluster-status").get("whole", "").split()) == 4
+
+
+def all_well(pool: Pool) -> None:
+    wait_for(
+        "all bricks are up and whole", lambda: whole(pool) and all(up for _, up in bricks(pool).values()), 150
+    )
+
+
+def why(pool: Pool, node: int) -> str:
+    return pool.data(f"gluster-member-{node}").get("why", "")
+
+
+def test_a_dry_run_says_what_would_be_done_and_why(pool: Pool) -> None:
+    run = 'exec env -i "$@" python3 -m gluster_sidecar --dry-run 2>/dev/null'
+    said = pool.shell(1, f"xargs -0 -a /proc/$(cat /run/sidecar.pid)/environ sh -c '{run}' _")
+    assert "for the cluster, rule" in said
+    assert "seniority: 1" in said
+
+
+def test_a_brick_that_was_killed_is_started_again(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    old = pool.shell(3, "pidof glusterfsd")
+    pool.shell(3, "kill -9 $(pidof glusterfsd)")
+    wait_for("a new process", lambda: pool.shell(3, "pidof glusterfsd || true") not in ("", old))
+    all_well(pool)
+    assert not re.search("start .*force", pool.log(1) + pool.log(3))
+
+
+def test_a_glusterd_that_was_killed_is_started_again(pool: Pool, unharmed: None) -> None:
+    bricks_of_3 = pool.shell(3, "pidof glusterfsd")
+    old = pool.shell(3, "pidof glusterd")
+    pool.shell(3, "kill -9 $(pidof glusterd)")
+    wait_for("a new daemon", lambda: pool.shell(3, "pidof glusterd || true") not in ("", old))
+    assert pool.shell(3, "pidof glusterfsd") == bricks_of_3, "its brick goes on"
+    all_well(pool)
+
+
+def test_a_lost_disk_is_filled_again_on_a_new_path(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    uuid = pool.data("gluster-member-2")["uuid"]
+    pool.power_off(2)
+    pool.announce(2, ready=False)
+    pool.lose_disk(2)
+    pool.power_on(2)
+    pool.announce(2)
+    wait_for("a new brick", lambda: bricks(pool).get(2, ("", False))[0] == "/data/brick-2", 150)
+    all_well(pool)
+    assert pool.data("gluster-member-2")["uuid"] == uuid
+    assert pool.shell(2, "ls /data/brick-2 | sort") == pool.shell(1, "ls /data/brick | sort")
+
+
+def test_the_disk_of_another_is_not_touched(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    note = json.loads(pool.shell(4, "cat /data/gluster-node.json"))
+    pool.shell(4, f"echo '{json.dumps({**note, 'node': 7})}' > /data/gluster-node.json")
+    pool.power_off(4)
+    pool.announce(4, ready=False)
+    pool.power_on(4)
+    wait_for("it says so", lambda: "is the disk of" in why(pool, 4))
+    assert pool.data("gluster-member-4")["state"] == "blocked"
+    assert pool.shell(4, "pidof glusterd || true") == ""
+    pool.shell(4, f"echo '{json.dumps(note)}' > /data/gluster-node.json")
+    pool.power_off(4)
+    pool.power_on(4)
+    pool.announce(4)
+    all_well(pool)
+
+
+def test_a_read_only_disk_is_said_and_not_tried_again_and_again(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    pool.power_off(4)
+    pool.announce(4, ready=False)
+    pool.power_on(4, flags="ro")
+    wait_for("it says so", lambda: "read-only" in why(pool, 4))
+    pool.power_off(4)
+    pool.power_on(4)
+    pool.announce(4)
+    all_well(pool)
+
+
+def test_two_lost_disks_of_one_set_are_left_to_a_person(pool: Pool) -> None:
+    """One is healed, the other is refused meanwhile: never is the last copy's partner taken."""
+    all_well(pool)
+    pool.power_off(4)
+    pool.announce(4, ready=False)
+    wait_for("its brick is seen down", lambda: not bricks(pool)[4][1])
+    assert not whole(pool)
+    changes = pool.log(1).count("replace-brick")
+    pool.power_off(3)
+    pool.announce(3, ready=False)
+    wait_for("both are seen down", lambda: not bricks(pool)[3][1])
+    wait_for("the spare is refused", lambda: "are not up" in pool.data("gluster-status")["doing"], 60)
+    assert pool.log(1).count("replace-brick") == changes
+    for node in (3, 4):
+        pool.power_on(node)
+        pool.announce(node)
+    all_well(pool)
+
+
+def test_a_spare_takes_the_place_of_one_that_stays_away(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    assert 5 not in bricks(pool)
+    pool.power_off(4)
+    pool.announce(4, ready=False)
+    wait_for("the spare has a brick", lambda: 5 in bricks(pool), 150)
+    assert 4 not in bricks(pool)
+    all_well(pool)
+    pool.settled(1, 2, 3, 4)
+    pool.power_on(4)
+    pool.announce(4)
+    wait_for("the one that came back waits", lambda: pool.data("gluster-member-4")["state"] == "peer")
+    assert pool.shell(4, "pidof glusterfsd || true") == "", "its old data is not served"
+    all_well(pool)
+    assert 4 not in bricks(pool)
