@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import threading
+import time
+from typing import Final
 
 from . import health as health_server
 from . import planner
@@ -93,14 +95,23 @@ def _run(settings: Settings, identity: Identity, api: Api, *, dry_run: bool) -> 
     return 0
 
 
+LISTED_SECONDS: Final = 10
+"""How long a dry run waits for Kubernetes' lists."""
+
+
 def _dry_run(loop: Loop, settings: Settings) -> int:
     """Looks once as if this node held the lease and prints the decision."""
-    loop.wake.wait(5)
-    try:
-        seen = loop.observer.look(holds_lease=True)
-    except ApiError as error:
-        print(f"gluster_sidecar: {error}", file=sys.stderr)
-        return 1
+    deadline = time.monotonic() + LISTED_SECONDS
+    while True:
+        loop.wake.clear()
+        try:
+            seen = loop.observer.look(holds_lease=True)
+            break
+        except ApiError as error:
+            if time.monotonic() > deadline:
+                print(f"gluster_sidecar: {error}", file=sys.stderr)
+                return 1
+            loop.wake.wait(1)  # set by each list that has come
     print(f"seniority: {', '.join(map(str, seen.cluster.seniority)) or 'none'}")
     for what, decision in (
         ("for this node", planner.plan_own(seen.cluster, settings)),
