@@ -265,11 +265,13 @@ class Cluster:
         return frozenset(node for node, member in self.members.items() if member.spare)
 
     @property
-    def wanted_bricks(self) -> int:
-        """How many bricks the volume shall have."""
-        if self.plan is not None:
-            return len(self.plan.nodes)
-        return sum(not member.spare and not member.terminating for member in self.members.values())
+    def wanted(self) -> frozenset[int]:
+        """Nodes that shall hold a brick: those of the plan, and members that it does not name yet.
+
+        The stack writes the plan after the members, which wait until they hold a brick.
+        """
+        living = {node for node, member in self.members.items() if not member.terminating}
+        return frozenset(living | (self.plan.nodes if self.plan else set())) - self.spares
 
     def outdated(self, pod: Pod) -> bool:
         """Made from another template than the plan asks for."""

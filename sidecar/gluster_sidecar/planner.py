@@ -408,7 +408,7 @@ def expand(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     if volume and not _unsafe(cluster, volume, heals_matter=False) and not cluster.leaving:
         if volume.replica != settings.replication:
             return  # the volume's own kind decides; the report says that the setting differs
-        missing = cluster.wanted_bricks - len(volume.bricks)
+        missing = len(cluster.wanted) - len(volume.bricks)
         if missing > 0:
             joining = _sets_of(cluster, _candidates(cluster, volume), settings.replication, missing)
             if joining:
@@ -620,7 +620,7 @@ def _leaving_sets(cluster: Cluster, volume: Volume) -> tuple[tuple[Brick, ...], 
     A spare may stand in the place of a node that leaves, and a node that leaves may stand in another
     set than it once did; so it is not the nodes that say which set goes, but how many sets are wanted.
     """
-    too_many = len(volume.sets) - -(-cluster.wanted_bricks // volume.replica)
+    too_many = len(volume.sets) - -(-len(cluster.wanted) // volume.replica)
 
     def leaving(one: tuple[Brick, ...]) -> int:
         return sum(brick.node in cluster.leaving for brick in one)
@@ -653,7 +653,8 @@ def _sets_of(cluster: Cluster, candidates: list[int], replication: int, missing:
     each other. Only once as many have come as are missing do others fill the sets, such as a node that
     was replaced once.
     """
-    if cluster.plan is not None and 0 < missing <= len(candidates):
+    planned = cluster.plan is not None and cluster.wanted <= cluster.plan.nodes
+    if planned and 0 < missing <= len(candidates):
         return candidates[: missing // replication * replication]
     sets = {(node - 1) // replication for node in candidates}
     whole = [range(n * replication + 1, (n + 1) * replication + 1) for n in sorted(sets)]

@@ -273,3 +273,14 @@ def test_neighbours_in_number_wait_for_each_other() -> None:
     assert world.run() == "steady"
     assert world.volume
     assert [[b.node for b in one] for one in world.volume.sets] == [[1, 2], [3, 4]]
+
+
+def test_growth_does_not_wait_for_the_plan_which_waits_for_it() -> None:
+    """Pulumi makes the members first and waits for each; the plan that names them comes last."""
+    world = formed(1, 2)
+    world.add_nodes(3, 4, seconds=60)
+    assert world.plan
+    assert world.plan.nodes == {1, 2}
+    assert world.run() == "steady"
+    assert world.volume
+    assert [b.node for b in world.volume.bricks] == [1, 2, 3, 4]
