@@ -19,7 +19,7 @@ pytestmark = pytest.mark.lab
 def cluster(stack: Stack) -> Stack:
     stack.set(nodeCount=2)
     stack.up()
-    assert stack.settled() == "1,2"
+    wait_for("the plan is settled", lambda: stack.settled() == "1,2")
     assert len(free_machines(stack)) >= 2, "two machines without a brick are needed"
     return stack
 
@@ -154,7 +154,7 @@ def test_the_plugin_is_killed_and_rolled_while_a_pod_writes(cluster: Stack, apps
     app = apps("writer").write(machine=machine).ready()
     app.writes_on()
     before = clients(cluster, machine)
-    on_machine(cluster, machine, "kill -9 $(pgrep -f gluster_sidecar.csi.plugin)")
+    on_machine(cluster, machine, "kill -9 $(pgrep -f '^python3 -m gluster_sidecar.csi.plugin')")
     app.writes_on()
     cluster.kubectl("delete", "pod", pod_on(cluster, "gluster-csi", machine), "--wait=false")
     app.writes_on()
