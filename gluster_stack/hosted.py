@@ -54,6 +54,8 @@ class GlusterCluster(cluster.GlusterCluster):
     """Names of the nodes' controllers, Services and claims."""
     disk_names: pulumi.Output[list[str]]
     """Names of the nodes' disks at Google."""
+    claim_name: pulumi.Output[str]
+    """Name of the claim by which pods get the volume."""
     mount_command: pulumi.Output[str]
     """How to mount the volume from a machine with a GlusterFS client."""
     status_command: pulumi.Output[str]
