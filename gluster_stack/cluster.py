@@ -88,7 +88,9 @@ class GlusterCluster(pulumi.ComponentResource):
         driver = declare_driver(name, args, shared, child)
         self.claim = GlusterClaim(
             *(name, args, args.cluster_name, args.namespace),
-            after=driver,
+            # The plan, too: a destroy then stops at a claim that pods still use, before it takes anything
+            # from them.
+            after=[*driver, self.plan, *clients],
             opts=pulumi.ResourceOptions(parent=self, providers=[provider], depends_on=[foundation]),
         )
         last += [self.claim.claim]

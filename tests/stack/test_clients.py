@@ -15,6 +15,7 @@ from tests.stack.recording import (
     CLAIM,
     DAEMON_SET,
     DRIVER,
+    MAP,
     POD,
     ROLE,
     VOLUME,
@@ -113,6 +114,7 @@ def test_the_claim_is_bound_to_its_volume_and_kept_apart(odd: Recording) -> None
 
 def test_the_driver_outlives_the_claim_and_the_claim_the_pod(odd: Recording) -> None:
     claim = odd.one(CLAIM, "gluster").urn
+    assert odd.one(MAP, "gluster-plan").urn in odd.before(claim), "no teardown while pods use the claim"
     assert {r.urn for r in (*odd.of(DRIVER), *odd.of(DAEMON_SET))} <= odd.before(claim)
     assert claim in odd.before(odd.of(POD)[0].urn)
 
