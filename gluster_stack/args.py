@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from gluster_sidecar.profiles import PROFILES
 from gluster_sidecar.settings import Settings
 
 from gluster_stack import layout
-from gluster_stack.profiles import PROFILES
 
 
 def _texts(**values: str) -> Any:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
+from gluster_sidecar.profiles import PROFILES
 from gluster_sidecar.settings import Settings
 
 from gluster_stack import layout
 from gluster_stack.args import GlusterClusterArgs
-from gluster_stack.profiles import PROFILES
 from gluster_stack.quantity import quantity
 
 MAX_NODES: Final = 1000

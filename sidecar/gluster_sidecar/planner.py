@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from . import profiles
 from .actions import (
     AddBricks,
     CommitRemoval,
@@ -48,15 +49,6 @@ from .actions import (
 from .contract import MemberState, node_of_host
 from .model import Brick, Cluster, Peer, Pod, Pool, Task, TaskState, Volume
 from .settings import Settings
-
-VOLUME_OPTIONS: Final[Mapping[str, str]] = {
-    # A machine whose power is cut stops answering without a word; clients wait one to two times
-    # this long, in seconds (42 by default: 46 to 80 s of silence were measured).
-    "network.ping-timeout": "10",
-    # ... and give up on bytes that are not acknowledged after this long: 5.3 to 5.5 s measured.
-    "client.tcp-user-timeout": "5",
-}
-
 
 RESTART_AFTER: Final = timedelta(seconds=60)
 """Between two starts of glusterd for a brick that does not stay up: its log must have time to tell."""
@@ -295,7 +287,7 @@ def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Before the start, so that no client ever runs with other values."""
     volume = _volume(cluster)
     if volume and (not volume.started or volume.all_online):
-        wanted = {**VOLUME_OPTIONS, **(cluster.plan.options if cluster.plan else {})}
+        wanted = {**profiles.COMMON, **(cluster.plan.options if cluster.plan else {})}
         for key, value in sorted(wanted.items()):
             if volume.options.get(key) != value:
                 yield SetOption(volume.name, key, value)

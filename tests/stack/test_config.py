@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from gluster_sidecar.profiles import PROFILES
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -17,7 +18,6 @@ from hypothesis import strategies as st
 from gluster_stack import checks
 from gluster_stack.args import GlusterClusterArgs
 from gluster_stack.config import StackConfig, camel_case, keys
-from gluster_stack.profiles import PROFILES
 from tests.stack.recording import (
     CLAIM,
     CLUSTER,
