@@ -72,6 +72,10 @@ RESTART_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/restart"
 """Touched by the sidecar: the daemon shall start glusterd anew, which starts bricks that died and
 leaves those that run. The daemon removes it first."""
 
+BRICKS_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/bricks"
+"""The daemon's word to the sidecar which bricks run, a path a line: only in its container can their
+processes be seen, and to ask glusterd takes the lock of the whole pool."""
+
 PROBLEM_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/problem"
 """The daemon's word to the sidecar why glusterd may not start on this disk; one line for a person."""
 

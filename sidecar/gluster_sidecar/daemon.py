@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, PROBLEM_FILE, RESTART_FILE, START_FILE
+from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, BRICKS_FILE, PROBLEM_FILE, RESTART_FILE, START_FILE
 from .errors import SettingsError, SidecarError
 from .settings import Identity, Settings
 
@@ -142,16 +142,43 @@ def restart_asked(file: Path) -> bool:
     return True
 
 
+def running_bricks(pid_files: Path = Path("/run/gluster/vols"), proc: Path = Path("/proc")) -> list[str]:
+    """Paths of the bricks whose processes live, by the files in which glusterd notes their ids."""
+    found = []
+    for file in pid_files.glob("*/*.pid"):
+        try:
+            pid = file.read_text().strip()
+            words = (proc / pid / "cmdline").read_text().split("\0") if pid.isdecimal() else []
+        except OSError:
+            continue
+        if "--brick-name" in words:
+            found.append(words[words.index("--brick-name") + 1])
+    return sorted(found)
+
+
+def tell_bricks(told: list[str] | None, file: Path = Path(BRICKS_FILE)) -> list[str]:
+    """Writes which bricks run, if that is not what was `told` last; what it is now."""
+    now = running_bricks()
+    if now != told:
+        file.parent.mkdir(exist_ok=True)
+        draft = file.with_suffix(".new")
+        draft.write_text("\n".join(now) + "\n")
+        draft.rename(file)
+    return now
+
+
 def supervise(stop: threading.Event, restart_file: Path) -> None:
     """Runs glusterd until `stop`; starts it again when it ends by itself, or when the sidecar asks.
 
     Bricks are processes of their own and go on meanwhile; glusterd starts those that do not run.
     """
+    bricks: list[str] | None = None
     while not stop.is_set():
         child = subprocess.Popen(["glusterd", "-N", "--log-level=INFO", "-l", "-"])
         asked = False
         while child.poll() is None and not stop.wait(0.5) and not asked:
             asked = restart_asked(restart_file)
+            bricks = tell_bricks(bricks)
         if child.poll() is None:
             child.terminate()
             child.wait()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import subprocess
 import xml.etree.ElementTree as ET
-from pathlib import Path
 from typing import Final, Protocol
 
 from .errors import ActionError
@@ -31,16 +30,12 @@ class Gluster(Protocol):
     def change(self, *words: str) -> None:
         """Runs a command that changes the cluster. Raises ActionError if glusterd refuses it."""
 
-    def local_state(self) -> str:
-        """`get-state`: what this glusterd knows by itself, without asking its peers. Raises ActionError."""
-
 
 class Cli:
     """`Gluster` by the real CLI."""
 
-    def __init__(self, program: str = "gluster", scratch: Path = Path("/run/gluster-sidecar")) -> None:
+    def __init__(self, program: str = "gluster") -> None:
         self._program = program
-        self._scratch = scratch
 
     def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
         return self._run(words, seconds)
@@ -48,12 +43,6 @@ class Cli:
     def change(self, *words: str) -> None:
         log.info("gluster %s", " ".join(words))
         self._run(words, CHANGE_SECONDS)
-
-    def local_state(self) -> str:
-        self._scratch.mkdir(exist_ok=True)
-        file = self._scratch / "state"
-        self._plain(("get-state", "odir", str(self._scratch), "file", file.name), READ_SECONDS)
-        return file.read_text(errors="replace")
 
     def _run(self, words: tuple[str, ...], seconds: int) -> ET.Element:
         answer = self._plain(("--xml", *words), seconds)

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import disk, parse, planner
 from .contract import (
+    BRICKS_FILE,
     DRAIN_FINALIZER,
     KIND_LABEL,
     NODE_LABEL,
@@ -82,14 +83,13 @@ class Observer:
     def _pool(self) -> Pool | None:
         """What every sidecar asks of its own glusterd: local answers only, no lock in the pool."""
         try:
-            state = parse.local_state(self.gluster.local_state())
-            peers = parse.peers(self.gluster.ask("peer", "status"))
+            answer = self.gluster.ask("pool", "list")
+            uuid, peers = parse.own_uuid(answer), parse.peers(answer)
             volume = parse.volume(self.gluster.ask("volume", "info", "all"), self.settings.volume_name)
-            uuid = parse.local_uuid(state)
         except (ActionError, ObservationError) as error:
             log.warning("glusterd: %s", error)
             return None
-        return Pool(uuid, peers, volume, self._own_brick_running(volume, state))
+        return Pool(uuid, peers, volume, self._own_brick_running(volume))
 
     def _own(self, cluster: Cluster) -> Own:
         usage = disk.usage(self.settings.disk)
@@ -109,10 +109,13 @@ class Observer:
         times = [f.stat().st_mtime for f in (asked, asked.with_suffix(".done")) if f.exists()]
         return datetime.fromtimestamp(max(times), UTC) if times else None
 
-    def _own_brick_running(self, volume: Volume | None, state: dict[str, str]) -> bool | None:
+    def _own_brick_running(self, volume: Volume | None) -> bool | None:
         host = host_name(self.identity.node, self.settings.namespace)
-        mine = [brick for brick in volume.bricks if brick.host == host] if volume else []
-        return all(parse.local_brick_running(state, brick.id) for brick in mine) if mine else None
+        mine = [brick.path for brick in volume.bricks if brick.host == host] if volume else []
+        said = daemon_note(self.run_directory, BRICKS_FILE)
+        if not mine or said is None:
+            return None
+        return all(path in said.splitlines() for path in mine)
 
     def _with_details(self, cluster: Cluster) -> Cluster:
         """What only the actor asks, for it takes the pool's lock: bricks, tasks, pending heals."""
@@ -126,18 +129,31 @@ class Observer:
                 words = ("volume", "remove-brick", volume.name, *volume.removal.bricks, "status")
                 failures = parse.removal_failures(self.gluster.ask(*words))
                 volume = replace(volume, removal=replace(volume.removal, failures=failures))
-            if volume.rebalance is not None and planner.judges_rebalance(cluster, volume):
-                words = ("volume", "rebalance", volume.name, "status")
-                failures = parse.rebalance_failures(self.gluster.ask(*words))
-                volume = replace(volume, rebalance=replace(volume.rebalance, failures=failures))
         except (ActionError, ObservationError) as error:
             log.warning("volume %s: %s", volume.name, error)
             return cluster
+        volume = self._with_failures(cluster, volume)
         cluster = replace(cluster, pool=replace(cluster.pool, volume=volume))
         if planner.needs_heals(cluster):
             volume = self._with_heals(volume)
             cluster = replace(cluster, pool=replace(cluster.pool or Pool("", {}, None), volume=volume))
         return cluster
+
+    def _with_failures(self, cluster: Cluster, volume: Volume) -> Volume:
+        """What came of the last rebalance, where that matters.
+
+        Not known if glusterd does not say, which hides nothing else: a node may have forgotten its part
+        ("Rebalance not started", seen on 11.1 soon after it joined), and the rebalance is begun again.
+        """
+        if volume.rebalance is None or not planner.judges_rebalance(cluster, volume):
+            return volume
+        try:
+            answer = self.gluster.ask("volume", "rebalance", volume.name, "status")
+            failures = parse.rebalance_failures(answer)
+        except (ActionError, ObservationError) as error:
+            log.warning("rebalance: %s", error)
+            return volume
+        return replace(volume, rebalance=replace(volume.rebalance, failures=failures))
 
     def _with_heals(self, volume: Volume) -> Volume:
         """Unchanged, that is not known, if glusterd does not say."""

@@ -5,7 +5,6 @@ Shapes as glusterfs 10 and 11 print them (cli/src/cli-xml-output.c).
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -24,6 +23,7 @@ _TASK_STATES = {
 # `GD_FRIEND_STATE_BEFRIENDED`: "Peer in Cluster" (xlators/mgmt/glusterd/src/glusterd-sm.h).
 _BEFRIENDED = "3"
 _STARTED = "1"
+_SELF = "localhost"
 
 
 def _text(element: ET.Element, name: str) -> str:
@@ -34,10 +34,12 @@ def _text(element: ET.Element, name: str) -> str:
 
 
 def peers(root: ET.Element) -> dict[str, Peer]:
-    """`peer status --xml`: all peers but the one asked, each by its node's name if it has that among
-    its names, else by the first."""
+    """`pool list --xml`: all peers but the one asked, each by its node's name if it has that among its
+    names, else by the first."""
     found = {}
     for peer in root.iterfind("peerStatus/peer"):
+        if _text(peer, "hostname") == _SELF:
+            continue
         names = [_text(peer, "hostname"), *(n.text or "" for n in peer.iterfind("hostnames/hostname"))]
         host = next((name for name in names if node_of_host(name) is not None), names[0])
         found[host] = Peer(
@@ -47,6 +49,18 @@ def peers(root: ET.Element) -> dict[str, Peer]:
             in_cluster=_text(peer, "state") == _BEFRIENDED,
         )
     return found
+
+
+def own_uuid(root: ET.Element) -> str:
+    """The same answer: the UUID of the glusterd that was asked.
+
+    Not by `get-state`: that fails on every node once a brick was replaced (glusterd_get_state of 11.1
+    knows no name for the state that a rebalance is in from then on).
+    """
+    for peer in root.iterfind("peerStatus/peer"):
+        if _text(peer, "hostname") == _SELF:
+            return _text(peer, "uuid")
+    raise ObservationError("gluster's list of the pool lacks the one that was asked")
 
 
 def volume(root: ET.Element, name: str) -> Volume | None:
@@ -136,25 +150,3 @@ def split_brain(root: ET.Element) -> int | None:
         brick.findtext("numberOfEntriesInSplitBrain", "-") for brick in root.iterfind("healInfo/bricks/brick")
     ]
     return sum(map(int, counts)) if counts and all(map(str.isdecimal, counts)) else None
-
-
-_LINE = re.compile(r"(?P<key>[A-Za-z0-9_. -]+): ?(?P<value>.*)")
-
-
-def local_state(text: str) -> dict[str, str]:
-    """`get-state`: its `key: value` lines."""
-    return {m["key"]: m["value"] for line in text.splitlines() if (m := _LINE.fullmatch(line))}
-
-
-def local_uuid(state: dict[str, str]) -> str:
-    if uuid := state.get("MYUUID"):
-        return uuid
-    raise ObservationError("get-state names no UUID of this glusterd")
-
-
-def local_brick_running(state: dict[str, str], brick: str) -> bool:
-    """Whether this glusterd sees the process of its own brick, `host:path`, as started."""
-    for key, value in state.items():
-        if key.endswith(".path") and value == brick:
-            return state.get(key.removesuffix(".path") + ".status") == "Started"
-    return False
