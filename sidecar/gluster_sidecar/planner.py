@@ -127,7 +127,7 @@ def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         others = [n for n in cluster.seniority if n != cluster.me and n in cluster.notes.peers]
         if others:
             yield ProbePeer(cluster.host(others[0]))
-    elif pool.volume is None and cluster.notes.whole and _may_restart(cluster):
+    elif pool.volume is None and _remember_a_volume(cluster) and _may_restart(cluster):
         yield RestartGlusterd("it is in the pool again and does not know the volume yet")
 
 
@@ -164,6 +164,10 @@ def know_the_pool(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         yield Wait(
             f"glusterd on this node knows no volume, but nodes {_names(joined)} held one: their state is"
             " needed, nothing is created over it"
+        )
+    elif cluster.pool.blank and (others := _in_a_pool(cluster)):
+        yield Wait(
+            f"glusterd on this node knows nobody, but nodes {_names(others)} are in a pool: one of them acts"
         )
 
 
@@ -515,6 +519,11 @@ def _remember_a_volume(cluster: Cluster) -> frozenset[int]:
     joined = frozenset(node for node, member in cluster.members.items() if member.joined)
     noted = (node_of_host(brick.split(":", 1)[0]) for brick in cluster.notes.balanced)
     return joined or frozenset(node for node in noted if node is not None)
+
+
+def _in_a_pool(cluster: Cluster) -> frozenset[int]:
+    known = (MemberState.PEER, MemberState.JOINED, MemberState.DRAINING)
+    return frozenset(n for n, m in cluster.members.items() if n != cluster.me and m.state in known)
 
 
 def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> str:

@@ -118,6 +118,13 @@ def test_a_blank_node_that_the_pool_knows_asks_to_be_let_in_and_learns_the_rest_
     assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
 
 
+def test_it_learns_the_volume_also_while_no_copy_is_known_to_be_whole() -> None:
+    world = formed(1, 2)
+    world.notes = replace(world.notes, peers=frozenset({1, 2}), whole=frozenset())
+    let_in = replace(world.cluster(2), pool=Pool("uuid-2", world.cluster(2).pool.peers, None))  # type: ignore[union-attr]
+    assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
+
+
 def test_a_blank_node_that_nobody_knows_waits_to_be_invited() -> None:
     world = formed(1, 2)
     world.add_nodes(3)
