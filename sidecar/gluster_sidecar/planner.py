@@ -248,6 +248,8 @@ def watch_removal(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume.bricks):
         if cluster.plan is not None:
             yield CommitRemoval(volume.name, removal.bricks)
+    elif any(_is_lost(cluster, b) or _overdue(cluster, b) for b in volume.bricks if b.online is False):
+        yield from _undo_removal(cluster, volume, removal)  # it will never be up; a new one comes first
     elif removal.state is TaskState.DONE and removal.failures == 0:
         yield Wait(f"data is moved; bricks {', '.join(_down(volume.bricks))} must be up to commit")
     else:
@@ -316,9 +318,7 @@ def replace_lost(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     volume = _volume(cluster)
     for one, brick in _each(volume):
         member = cluster.members.get(brick.node or 0)
-        peer = _pool(cluster).peers.get(brick.host)
-        here = brick.node == cluster.me or (peer is not None and _well(peer))
-        if not (volume and member and member.lost and here and member.place) or brick.online is not False:
+        if volume is None or member is None or brick.online is not False or not _is_lost(cluster, brick):
             continue
         if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
             yield Wait(f"to give node {brick.node} a new brick for the one it lost: {unsafe}")
@@ -333,24 +333,33 @@ def replace_away(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     Should it come back, glusterd tells it that its brick is no longer the volume's: it waits from then
     on, and its old data stays where it is and is not served.
     """
-    volume, plan = _volume(cluster), cluster.plan
-    if plan is None or plan.grace_seconds is None:
-        return
+    volume = _volume(cluster)
     for one, brick in _each(volume):
-        since = cluster.notes.away.get(brick.node or 0)
-        if volume is None or since is None or brick.online is not False:
-            continue
-        if cluster.at - since < timedelta(seconds=plan.grace_seconds):
+        if volume is None or brick.online is not False or not _overdue(cluster, brick):
             continue
         waiting = _candidates(cluster, volume)
-        if not waiting:
-            continue
         if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
             yield Wait(f"to put node {waiting[0]} in the place of node {brick.node}: {unsafe}")
         else:
             (new,) = _bricks(cluster, waiting[:1])
             yield ReplaceBrick(volume.name, brick.id, new)
         return
+
+
+def _is_lost(cluster: Cluster, brick: Brick) -> bool:
+    """Its node is here with a blank disk that can take a new brick."""
+    member, peer = cluster.members.get(brick.node or 0), _pool(cluster).peers.get(brick.host)
+    here = brick.node == cluster.me or (peer is not None and _well(peer))
+    return member is not None and member.lost and here and member.place is not None
+
+
+def _overdue(cluster: Cluster, brick: Brick) -> bool:
+    """Its node stays away past its grace, and another waits that could take its place."""
+    since, plan = cluster.notes.away.get(brick.node or 0), cluster.plan
+    if since is None or plan is None or plan.grace_seconds is None:
+        return False
+    over = cluster.at - since >= timedelta(seconds=plan.grace_seconds)
+    return over and bool(_candidates(cluster, _volume(cluster)))
 
 
 def drain(cluster: Cluster, settings: Settings) -> Iterator[Step]:

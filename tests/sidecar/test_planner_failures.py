@@ -101,6 +101,23 @@ def test_two_bricks_of_one_set_down_are_a_persons_matter(others: set[int]) -> No
         assert isinstance(step, do.Wait)
 
 
+@pytest.mark.parametrize("node", [1, 4], ids=["stays", "leaves"])
+def test_a_removal_that_waits_for_a_lost_brick_is_undone_so_that_a_new_one_can_come(node: int) -> None:
+    """glusterd commits only while all are up, and replaces nothing beside a removal: both would wait."""
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    world.apply(world.decide().steps[0])
+    world.pass_time()
+    lose_disk(world, node)
+    assert isinstance(world.decide().steps[-1], do.StopRemoval)
+    while not any(isinstance(step, do.ReplaceBrick) for step in world.done):
+        world.apply(world.decide().steps[0])
+    world.down.clear()
+    assert world.run() == "steady"
+    assert world.volume
+    assert [b.node for b in world.volume.bricks] == [1, 2]
+
+
 def test_no_replacement_beside_a_rebalance() -> None:
     world = formed(1, 2, 3, 4)
     lose_disk(world, 4)
