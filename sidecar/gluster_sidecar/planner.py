@@ -121,10 +121,11 @@ def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     (seen on glusterd 10.3 and 11.1).
     """
     pool = cluster.pool
-    if pool is None or cluster.me not in cluster.notes.peers:
-        return
+    if pool is None or cluster.me not in cluster.notes.peers or cluster.me in cluster.leaving:
+        return  # who leaves is blank because it was detached
     if pool.blank:
-        others = [n for n in cluster.seniority if n != cluster.me and n in cluster.notes.peers]
+        there = cluster.notes.peers & _in_a_pool(cluster) - cluster.leaving
+        others = [n for n in cluster.seniority if n in there]
         if others:
             yield ProbePeer(cluster.host(others[0]))
     elif pool.volume is None and _remember_a_volume(cluster) and _may_restart(cluster):

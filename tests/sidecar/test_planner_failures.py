@@ -135,6 +135,20 @@ def test_a_blank_node_that_the_pool_knows_asks_to_be_let_in_and_learns_the_rest_
     assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
 
 
+def test_nodes_that_were_detached_do_not_make_a_pool_of_their_own() -> None:
+    """The note of the pool's members still names them, for the actor writes it a cycle later."""
+    world = formed(1, 2, 3, 4)
+    world.notes = replace(world.notes, peers=frozenset({1, 2, 3, 4}))
+    world.want(1, 2)
+    world.peers -= {3, 4}
+    detached = replace(world.cluster(3), pool=Pool("uuid-3", {}, None))
+    assert planner.plan_own(detached, Settings()).steps == ()
+    world.want(1, 2, 3)
+    world.living.add(3)
+    world.terminating.discard(3)
+    assert planner.plan_own(replace(detached, plan=world.plan), Settings()).steps == (do.ProbePeer(host(1)),)
+
+
 def test_it_learns_the_volume_also_while_no_copy_is_known_to_be_whole() -> None:
     world = formed(1, 2)
     world.notes = replace(world.notes, peers=frozenset({1, 2}), whole=frozenset())
