@@ -121,10 +121,10 @@ def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     (seen on glusterd 10.3 and 11.1).
     """
     pool = cluster.pool
-    if pool is None or cluster.me not in cluster.notes.peers or cluster.me in cluster.leaving:
-        return  # who leaves is blank because it was detached
+    if pool is None or cluster.me not in cluster.notes.peers:
+        return
     if pool.blank:
-        there = cluster.notes.peers & _in_a_pool(cluster) - cluster.leaving
+        there = cluster.notes.peers & in_a_pool(cluster)
         others = [n for n in cluster.seniority if n in there]
         if others:
             yield ProbePeer(cluster.host(others[0]))
@@ -166,7 +166,7 @@ def know_the_pool(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             f"glusterd on this node knows no volume, but nodes {_names(joined)} held one: their state is"
             " needed, nothing is created over it"
         )
-    elif cluster.pool.blank and (others := _in_a_pool(cluster)):
+    elif cluster.pool.blank and (others := in_a_pool(cluster)):
         yield Wait(
             f"glusterd on this node knows nobody, but nodes {_names(others)} are in a pool: one of them acts"
         )
@@ -531,7 +531,8 @@ def _remember_a_volume(cluster: Cluster) -> frozenset[int]:
     return joined or frozenset(node for node in noted if node is not None)
 
 
-def _in_a_pool(cluster: Cluster) -> frozenset[int]:
+def in_a_pool(cluster: Cluster) -> frozenset[int]:
+    """Other nodes that said that their glusterd has peers."""
     known = (MemberState.PEER, MemberState.JOINED, MemberState.DRAINING)
     return frozenset(n for n, m in cluster.members.items() if n != cluster.me and m.state in known)
 

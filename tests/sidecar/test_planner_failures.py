@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import planner
+from gluster_sidecar import planner, report
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import Cluster, Own, Pool, Task, TaskState
+from gluster_sidecar.planner import Decision
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar.world import START, World, brick, host
@@ -136,17 +137,19 @@ def test_a_blank_node_that_the_pool_knows_asks_to_be_let_in_and_learns_the_rest_
 
 
 def test_nodes_that_were_detached_do_not_make_a_pool_of_their_own() -> None:
-    """The note of the pool's members still names them, for the actor writes it a cycle later."""
+    """The note of who is in the pool leaves them out before they are detached; a drain comes first."""
     world = formed(1, 2, 3, 4)
-    world.notes = replace(world.notes, peers=frozenset({1, 2, 3, 4}))
     world.want(1, 2)
-    world.peers -= {3, 4}
+    draining = report.status_document(world.cluster(1), Decision(""), Settings())
+    assert draining["peers"] == "1,2,3,4"
+    while world.decide().rule != "release":
+        world.apply(world.decide().steps[0])
+        world.pass_time()
+    before = report.status_document(world.cluster(1), Decision(""), Settings())
+    assert before["peers"] == "1,2"
+    world.notes = replace(world.notes, peers=frozenset({1, 2}))
     detached = replace(world.cluster(3), pool=Pool("uuid-3", {}, None))
     assert planner.plan_own(detached, Settings()).steps == ()
-    world.want(1, 2, 3)
-    world.living.add(3)
-    world.terminating.discard(3)
-    assert planner.plan_own(replace(detached, plan=world.plan), Settings()).steps == (do.ProbePeer(host(1)),)
 
 
 def test_it_learns_the_volume_also_while_no_copy_is_known_to_be_whole() -> None:

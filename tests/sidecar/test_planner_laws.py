@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from gluster_sidecar import actions as do
 from gluster_sidecar import planner
-from gluster_sidecar.model import Cluster
+from gluster_sidecar.model import Cluster, Task, TaskState
 from gluster_sidecar.settings import Settings
 from hypothesis import HealthCheck, assume, given, settings
 
@@ -157,3 +157,50 @@ def test_every_state_of_a_set_of_three() -> None:
         assert laws.holds(one, decision) == ""
         replaced += any(isinstance(step, do.ReplaceBrick) for step in decision.steps)
     assert replaced > 10
+
+
+def tasks(leaving: tuple[str, ...], counts: tuple[int | None, ...]) -> tuple[Task | None, ...]:
+    return (None, *(Task("t", state, leaving, count) for state in TaskState for count in counts))
+
+
+def test_every_state_of_heals_and_tasks_while_a_set_leaves_or_pods_are_outdated() -> None:
+    """What is asked of the volume as a whole, with one brick and one peer in each of their states."""
+    base = formed(2, 4, spares=(9,)).cluster(1)
+    assert base.pool
+    assert base.pool.volume
+    assert base.plan
+    leaving, counts = (brick(3), brick(4)), (0, 1, None)
+    states = itertools.product(
+        itertools.product(counts, counts),
+        tasks((), (None,)),
+        tasks(leaving, counts),
+        (frozenset({1, 2, 3, 4}), frozenset({1, 2})),
+        ("", "new"),
+        (True, False, None),
+        (True, False),
+    )
+    seen = set[type[do.Step]]()
+    for pending, rebalance, removal, wanted, template, online, connected in states:
+        cluster = picture(base, wanted, {4: (online, connected, True, False, True)})
+        assert cluster.pool
+        assert cluster.pool.volume
+        assert cluster.plan
+        volume = replace(
+            cluster.pool.volume,
+            pending={**cluster.pool.volume.pending, brick(2): pending[0], brick(3): pending[1]},
+            rebalance=rebalance,
+            removal=removal,
+        )
+        cluster = replace(
+            cluster,
+            pool=replace(cluster.pool, volume=volume),
+            plan=replace(cluster.plan, template=template),
+        )
+        decision = planner.plan(cluster, Settings())
+        if decision.rule == "note_health":
+            whole, away = (getattr(decision.steps[0], name) for name in ("whole", "away"))
+            cluster = replace(cluster, notes=replace(cluster.notes, whole=whole, away=away))
+            decision = planner.plan(cluster, Settings())
+        assert laws.holds(cluster, decision) == ""
+        seen |= {type(step) for step in decision.steps}
+    assert {do.StartRemoval, do.CommitRemoval, do.StopRemoval, do.DeletePod, do.Wait} <= seen

@@ -73,8 +73,10 @@ class Node:
 
     @property
     def stranded(self) -> bool:
-        """It was detached by force while it was away, and does not know: a matter for a person."""
-        return self.number not in self.shared.peers
+        """Detached by force while it was away, and it does not know; or two that lost their disks at one
+        moment found each other first. A matter for a person, and glusterd's own doings there are not
+        imitated."""
+        return self.number not in self.shared.peers or not (self.learned or self.shared.volume)
 
     @property
     def place(self) -> str:
