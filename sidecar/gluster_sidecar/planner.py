@@ -108,7 +108,8 @@ def needs_heals(cluster: Cluster) -> bool:
     if volume is None or not acts(cluster) or not volume.started:
         return False
     untrusted = {brick.id for brick in volume.bricks} - cluster.notes.whole
-    return bool(untrusted or cluster.leaving or any(map(cluster.outdated, cluster.pods)))
+    unready = any(brick.node and not _ready(cluster.pod(brick.node)) for brick in volume.bricks)
+    return bool(untrusted or unready or cluster.leaving or any(map(cluster.outdated, cluster.pods)))
 
 
 # -- what a node does for itself -------------------------------------------------------------------------
@@ -187,7 +188,10 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
         if volume.heals_of(one) == 0 and not _down(one):
             found |= {brick.id for brick in one}
         else:
-            found |= {brick.id for brick in one if brick.online and brick.id in cluster.notes.whole}
+            # A brick that died and came back between two looks is told by its own node, which is not
+            # Ready before it has caught up.
+            stayed = [b for b in one if b.online and b.node and _ready(cluster.pod(b.node))]
+            found |= {brick.id for brick in stayed if brick.id in cluster.notes.whole}
     return frozenset(found)
 
 

@@ -82,6 +82,20 @@ def test_a_survivor_that_was_away_since_the_set_was_whole_is_no_source() -> None
     assert any(isinstance(step, do.ReplaceBrick) for step in world.decide().steps)
 
 
+def test_a_survivor_that_has_not_caught_up_since_its_own_start_is_no_source() -> None:
+    """Its machine started anew between two looks; the writes that it missed are on the one that dies next."""
+    world = formed(1, 2, 3, 4, spares=(5,))
+    world.pods[4] = replace(world.pods[4], ready=False)
+    world.heals = 3
+    assert planner.needs_heals(world.cluster(1))
+    world.decide()
+    world.pods[4] = replace(world.pods[4], ready=True)  # nobody is left whom it could ask
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(days=1)
+    assert "may lack writes" in world.decide().waits_for
+
+
 def test_nothing_is_known_of_bricks_that_are_not_noted_as_whole() -> None:
     """Somebody deleted the status object while a disk was lost."""
     world = formed(1, 2)
