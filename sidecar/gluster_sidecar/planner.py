@@ -406,15 +406,18 @@ def release(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Nodes that leave and hold no brick go out of the pool; only then is their object let go."""
     volume = _volume(cluster)
     with_bricks = {brick.host for brick in volume.bricks} if volume else set()
-    for node in sorted(cluster.leaving):
+    peers = _pool(cluster).peers
+    well = {node: (peer := peers.get(cluster.host(node))) and _well(peer) for node in cluster.leaving}
+    # Those that are not well first: glusterd detaches nobody else without force while they are peers.
+    for node in sorted(cluster.leaving, key=lambda node: (bool(well[node]), node)):
         host = cluster.host(node)
         if host in with_bricks or not cluster.members[node].held:
             continue
-        if peer := _pool(cluster).peers.get(host):
-            if peer.connected:
+        if host in peers:
+            if well[node]:
                 yield DetachPeer(host)
             elif volume is None or not _unsafe(cluster, volume, heals_matter=False):
-                yield DetachPeer(host, force=True)  # it holds nothing, and does not answer
+                yield DetachPeer(host, force=True)  # it holds nothing, and is away or blank
             continue
         if node != cluster.me:
             yield LiftFinalizer(node, cluster.plan.nodes if cluster.plan else None, "drained")

@@ -339,6 +339,17 @@ def test_a_gone_node_without_a_brick_is_detached_by_force_and_let_go() -> None:
     assert not world.terminating
 
 
+def test_a_leaving_node_whose_disk_was_lost_is_detached_by_force_before_the_others() -> None:
+    world = formed(1, 2, spares=(3, 4))
+    world.spares = set()
+    world.want(1, 2)
+    cluster = world.cluster(1)
+    assert cluster.pool
+    peers = {h: replace(p, in_cluster=h != host(4)) for h, p in cluster.pool.peers.items()}
+    steps = planner.plan(replace(cluster, pool=replace(cluster.pool, peers=peers)), Settings()).steps
+    assert steps == (do.DetachPeer(host(4), force=True), do.DetachPeer(host(3)))
+
+
 # -- pods of an older template
 
 
