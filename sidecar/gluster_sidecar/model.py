@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from .contract import MemberState, host_name, node_of_host
 
@@ -195,6 +196,10 @@ class Pool:
         return not self.peers and self.volume is None
 
 
+_KNOWS: Final = {MemberState.JOINED: 0, MemberState.DRAINING: 0, MemberState.PEER: 1}
+"""What a node knows, by what it last said: the volume, a pool, or (2) nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Own:
     """What only this node can see of itself: its disk, and its daemon's words."""
@@ -239,20 +244,23 @@ class Cluster:
         """Nodes that could act, the first to do so first: server1, server2, serverX...
 
         Age is the pod's creation, then the node's number, as ReplicationControllers made at once
-        share a second. Before age: those whose sidecar is Ready (a dead machine's pod stays
-        `Running`; mistake 7) and those who hold a brick once anybody does (law 2: a node that
-        lost its state does not lead those who kept theirs). Who leaves comes last: no glusterd
-        can detach itself.
+        share a second. Before age: who is in a pool (law 2: a node without state does not lead those
+        who have it, or two pools are made that never become one; if all of those catch up, they are
+        not Ready and must act all the same), whose sidecar is Ready (a dead machine's pod stays
+        `Running`; mistake 7), who stays (no glusterd can detach itself), and who holds a brick.
         """
         candidates = []
         for node in {pod.node for pod in self.pods}:
             pod, member = self.pod(node), self.members.get(node)
             if pod is None or not pod.running or member is None:
                 continue
-            keeps_state = member.state in (MemberState.JOINED, MemberState.DRAINING)
-            if node == self.me and self.pool is not None:
-                keeps_state = self.pool.volume is not None  # fresher than what it last reported
-            candidates.append((node in self.leaving, not pod.ready, not keeps_state, pod.created, node))
+            knows = _KNOWS.get(member.state, 2)
+            if node == self.me and self.pool is not None:  # fresher than what it last reported
+                knows = 0 if self.pool.volume is not None else 1 if self.pool.peers else 2
+            blank = knows == 2
+            # A teardown needs no state, so whoever lives may carry it out.
+            fit = (blank and self.plan is not None, not pod.ready, blank, node in self.leaving)
+            candidates.append((*fit, knows, pod.created, node))
         return tuple(node for *_, node in sorted(candidates))
 
     @property

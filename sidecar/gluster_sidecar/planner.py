@@ -100,7 +100,8 @@ def needs_heals(cluster: Cluster) -> bool:
     if volume is None or not acts(cluster) or not volume.started:
         return False
     untrusted = {brick.id for brick in volume.bricks} - cluster.notes.whole
-    return bool(untrusted or cluster.leaving or any(map(cluster.outdated, cluster.pods)))
+    unready = any(brick.node and not _ready(cluster.pod(brick.node)) for brick in volume.bricks)
+    return bool(untrusted or unready or cluster.leaving or any(map(cluster.outdated, cluster.pods)))
 
 
 # -- what a node does for itself -------------------------------------------------------------------------
@@ -116,10 +117,11 @@ def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     if pool is None or cluster.me not in cluster.notes.peers:
         return
     if pool.blank:
-        others = [n for n in cluster.seniority if n != cluster.me and n in cluster.notes.peers]
+        there = cluster.notes.peers & in_a_pool(cluster)
+        others = [n for n in cluster.seniority if n in there]
         if others:
             yield ProbePeer(cluster.host(others[0]))
-    elif pool.volume is None and cluster.notes.whole and _may_restart(cluster):
+    elif pool.volume is None and _remember_a_volume(cluster) and _may_restart(cluster):
         yield RestartGlusterd("it is in the pool again and does not know the volume yet")
 
 
@@ -157,6 +159,10 @@ def know_the_pool(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             f"glusterd on this node knows no volume, but nodes {_names(joined)} held one: their state is"
             " needed, nothing is created over it"
         )
+    elif cluster.pool.blank and (others := in_a_pool(cluster)):
+        yield Wait(
+            f"glusterd on this node knows nobody, but nodes {_names(others)} are in a pool: one of them acts"
+        )
 
 
 def note_health(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -174,7 +180,10 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
         if volume.heals_of(one) == 0 and not _down(one):
             found |= {brick.id for brick in one}
         else:
-            found |= {brick.id for brick in one if brick.online and brick.id in cluster.notes.whole}
+            # A brick that died and came back between two looks is told by its own node, which is not
+            # Ready before it has caught up.
+            stayed = [b for b in one if b.online and b.node and _ready(cluster.pod(b.node))]
+            found |= {brick.id for brick in stayed if brick.id in cluster.notes.whole}
     return frozenset(found)
 
 
@@ -236,6 +245,8 @@ def watch_removal(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume.bricks):
         if cluster.plan is not None:
             yield CommitRemoval(volume.name, removal.bricks)
+    elif any(_is_lost(cluster, b) or _overdue(cluster, b) for b in volume.bricks if b.online is False):
+        yield from _undo_removal(cluster, volume, removal)  # it will never be up; a new one comes first
     elif removal.state is TaskState.DONE and removal.failures == 0:
         yield Wait(f"data is moved; bricks {', '.join(_down(volume.bricks))} must be up to commit")
     else:
@@ -304,9 +315,7 @@ def replace_lost(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     volume = _volume(cluster)
     for one, brick in _each(volume):
         member = cluster.members.get(brick.node or 0)
-        peer = _pool(cluster).peers.get(brick.host)
-        here = brick.node == cluster.me or (peer is not None and _well(peer))
-        if not (volume and member and member.lost and here and member.place) or brick.online is not False:
+        if volume is None or member is None or brick.online is not False or not _is_lost(cluster, brick):
             continue
         if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
             yield Wait(f"to give node {brick.node} a new brick for the one it lost: {unsafe}")
@@ -321,24 +330,33 @@ def replace_away(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     Should it come back, glusterd tells it that its brick is no longer the volume's: it waits from then
     on, and its old data stays where it is and is not served.
     """
-    volume, plan = _volume(cluster), cluster.plan
-    if plan is None or plan.grace_seconds is None:
-        return
+    volume = _volume(cluster)
     for one, brick in _each(volume):
-        since = cluster.notes.away.get(brick.node or 0)
-        if volume is None or since is None or brick.online is not False:
-            continue
-        if cluster.at - since < timedelta(seconds=plan.grace_seconds):
+        if volume is None or brick.online is not False or not _overdue(cluster, brick):
             continue
         waiting = _candidates(cluster, volume)
-        if not waiting:
-            continue
         if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
             yield Wait(f"to put node {waiting[0]} in the place of node {brick.node}: {unsafe}")
         else:
             (new,) = _bricks(cluster, waiting[:1])
             yield ReplaceBrick(volume.name, brick.id, new)
         return
+
+
+def _is_lost(cluster: Cluster, brick: Brick) -> bool:
+    """Its node is here with a blank disk that can take a new brick."""
+    member, peer = cluster.members.get(brick.node or 0), _pool(cluster).peers.get(brick.host)
+    here = brick.node == cluster.me or (peer is not None and _well(peer))
+    return member is not None and member.lost and here and member.place is not None
+
+
+def _overdue(cluster: Cluster, brick: Brick) -> bool:
+    """Its node stays away past its grace, and another waits that could take its place."""
+    since, plan = cluster.notes.away.get(brick.node or 0), cluster.plan
+    if since is None or plan is None or plan.grace_seconds is None:
+        return False
+    over = cluster.at - since >= timedelta(seconds=plan.grace_seconds)
+    return over and bool(_candidates(cluster, _volume(cluster)))
 
 
 def drain(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -380,15 +398,18 @@ def release(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Nodes that leave and hold no brick go out of the pool; only then is their object let go."""
     volume = _volume(cluster)
     with_bricks = {brick.host for brick in volume.bricks} if volume else set()
-    for node in sorted(cluster.leaving):
+    peers = _pool(cluster).peers
+    well = {node: (peer := peers.get(cluster.host(node))) and _well(peer) for node in cluster.leaving}
+    # Those that are not well first: glusterd detaches nobody else without force while they are peers.
+    for node in sorted(cluster.leaving, key=lambda node: (bool(well[node]), node)):
         host = cluster.host(node)
         if host in with_bricks or not cluster.members[node].held:
             continue
-        if peer := _pool(cluster).peers.get(host):
-            if peer.connected:
+        if host in peers:
+            if well[node]:
                 yield DetachPeer(host)
             elif volume is None or not _unsafe(cluster, volume, heals_matter=False):
-                yield DetachPeer(host, force=True)  # it holds nothing, and does not answer
+                yield DetachPeer(host, force=True)  # it holds nothing, and is away or blank
             continue
         if node != cluster.me:
             yield LiftFinalizer(node, cluster.plan.nodes if cluster.plan else None, "drained")
@@ -507,6 +528,12 @@ def _remember_a_volume(cluster: Cluster) -> frozenset[int]:
     joined = frozenset(node for node, member in cluster.members.items() if member.joined)
     noted = (node_of_host(brick.split(":", 1)[0]) for brick in cluster.notes.balanced)
     return joined or frozenset(node for node in noted if node is not None)
+
+
+def in_a_pool(cluster: Cluster) -> frozenset[int]:
+    """Other nodes that said that their glusterd has peers."""
+    known = (MemberState.PEER, MemberState.JOINED, MemberState.DRAINING)
+    return frozenset(n for n, m in cluster.members.items() if n != cluster.me and m.state in known)
 
 
 def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> str:

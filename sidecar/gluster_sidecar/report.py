@@ -9,7 +9,7 @@ from typing import Any
 from .contract import MemberKey, MemberState, PlanKey, StatusKey, format_nodes, node_of_host
 from .disk import Usage
 from .model import Brick, Cluster, Plan, Pool, Volume
-from .planner import Decision
+from .planner import Decision, in_a_pool
 from .settings import Settings
 
 _ONLINE = {True: "online", False: "offline", None: "unknown"}
@@ -38,7 +38,7 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
         return Readiness(False, cluster.own.problem)
     if cluster.pool is None:
         return Readiness(False, "glusterd does not answer")
-    if cluster.pool.blank and cluster.me in cluster.notes.peers:
+    if cluster.pool.blank and cluster.me in cluster.notes.peers and in_a_pool(cluster):
         return Readiness(False, "its disk is blank, but the pool knows it: it joins again")
     brick, volume = own_brick(cluster), cluster.pool.volume
     if brick is None or volume is None or not volume.started:
@@ -175,11 +175,17 @@ def _split_brain(volume: Volume | None) -> str:
 
 
 def _peers(cluster: Cluster) -> dict[str, str]:
-    """Left as it was while this glusterd does not answer or knows nobody: unknown is not "gone"."""
+    """Left as it was while this glusterd does not answer or knows nobody: unknown is not "gone".
+
+    Without those that are about to be detached: written before that is done, or they would take
+    themselves for nodes that lost their disks, and let each other into a pool of their own.
+    """
     if cluster.pool is None or not cluster.pool.peers:
         return {}
     nodes = {node for host in cluster.pool.peers if (node := node_of_host(host)) is not None}
-    return {str(StatusKey.PEERS): format_nodes(nodes | {cluster.me})}
+    volume = cluster.pool.volume
+    holders = {brick.node for brick in volume.bricks} if volume else set()
+    return {str(StatusKey.PEERS): format_nodes((nodes | {cluster.me}) - (cluster.leaving - holders))}
 
 
 def endpoints(cluster: Cluster) -> list[dict[str, Any]]:

@@ -196,6 +196,41 @@ def test_a_node_that_lost_its_state_does_not_lead_those_who_kept_theirs() -> Non
     assert itself.seniority == (2, 1), "it knows before its report says so"
 
 
+def test_an_older_node_that_comes_late_does_not_make_a_second_pool() -> None:
+    """Node 3 is the oldest, but its image came last: 1 and 2 are a pool by then."""
+    world = World()
+    world.add_nodes(3)
+    world.add_nodes(1, 2, 4, seconds=1)
+    late = world.pods.pop(3)
+    world.apply(world.decide().steps[0])
+    world.pods[3] = late
+    assert world.cluster(3).server1 == 1
+    alone = replace(world.cluster(3), pods=(late,))
+    assert "are in a pool" in planner.plan(alone, Settings()).waits_for
+    assert world.run() == "steady"
+    assert world.peers == {1, 2, 3, 4}
+
+
+def test_a_waiting_node_does_not_lead_those_that_catch_up() -> None:
+    """All that hold a brick heal, so none is ready; the one that is knows nothing and could only wait."""
+    world = formed(1, 2)
+    world.add_nodes(3)
+    for node in (1, 2):
+        world.pods[node] = replace(world.pods[node], ready=False)
+    assert world.cluster(1).server1 == 1
+    world.plan = None
+    assert world.cluster(3).server1 == 3, "a teardown needs no state"
+
+
+def test_nodes_that_leave_lead_while_those_that_stay_know_nothing_yet() -> None:
+    world = formed(3, 4, 5, 6)
+    world.add_nodes(1, 2)
+    world.want(1, 2)
+    assert world.cluster(3).server1 == 3
+    world.run()
+    assert 1 in world.peers
+
+
 def test_a_blank_pool_is_not_built_anew_over_nodes_that_remember_one() -> None:
     """Mistake 9: the original's leader, restarted blank, reported success with no volume for ever."""
     cluster = formed(1, 2).cluster(1)

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import planner
+from gluster_sidecar import planner, report
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import Cluster, Own, Pool, Task, TaskState
+from gluster_sidecar.planner import Decision
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar.world import START, World, brick, host
@@ -81,6 +82,20 @@ def test_a_survivor_that_was_away_since_the_set_was_whole_is_no_source() -> None
     assert any(isinstance(step, do.ReplaceBrick) for step in world.decide().steps)
 
 
+def test_a_survivor_that_has_not_caught_up_since_its_own_start_is_no_source() -> None:
+    """Its machine started anew between two looks; the writes that it missed are on the one that dies next."""
+    world = formed(1, 2, 3, 4, spares=(5,))
+    world.pods[4] = replace(world.pods[4], ready=False)
+    world.heals = 3
+    assert planner.needs_heals(world.cluster(1))
+    world.decide()
+    world.pods[4] = replace(world.pods[4], ready=True)  # nobody is left whom it could ask
+    silence(world, 3)
+    world.decide()
+    world.now += timedelta(days=1)
+    assert "may lack writes" in world.decide().waits_for
+
+
 def test_nothing_is_known_of_bricks_that_are_not_noted_as_whole() -> None:
     """Somebody deleted the status object while a disk was lost."""
     world = formed(1, 2)
@@ -101,6 +116,23 @@ def test_two_bricks_of_one_set_down_are_a_persons_matter(others: set[int]) -> No
         assert isinstance(step, do.Wait)
 
 
+@pytest.mark.parametrize("node", [1, 4], ids=["stays", "leaves"])
+def test_a_removal_that_waits_for_a_lost_brick_is_undone_so_that_a_new_one_can_come(node: int) -> None:
+    """glusterd commits only while all are up, and replaces nothing beside a removal: both would wait."""
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    world.apply(world.decide().steps[0])
+    world.pass_time()
+    lose_disk(world, node)
+    assert isinstance(world.decide().steps[-1], do.StopRemoval)
+    while not any(isinstance(step, do.ReplaceBrick) for step in world.done):
+        world.apply(world.decide().steps[0])
+    world.down.clear()
+    assert world.run() == "steady"
+    assert world.volume
+    assert [b.node for b in world.volume.bricks] == [1, 2]
+
+
 def test_no_replacement_beside_a_rebalance() -> None:
     world = formed(1, 2, 3, 4)
     lose_disk(world, 4)
@@ -115,6 +147,29 @@ def test_a_blank_node_that_the_pool_knows_asks_to_be_let_in_and_learns_the_rest_
     blank = replace(world.cluster(2), pool=Pool("uuid-2", {}, None))
     assert planner.plan_own(blank, Settings()).steps == (do.ProbePeer(host(1)),)
     let_in = replace(blank, pool=Pool("uuid-2", world.cluster(2).pool.peers, None))  # type: ignore[union-attr]
+    assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
+
+
+def test_nodes_that_were_detached_do_not_make_a_pool_of_their_own() -> None:
+    """The note of who is in the pool leaves them out before they are detached; a drain comes first."""
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    draining = report.status_document(world.cluster(1), Decision(""), Settings())
+    assert draining["peers"] == "1,2,3,4"
+    while world.decide().rule != "release":
+        world.apply(world.decide().steps[0])
+        world.pass_time()
+    before = report.status_document(world.cluster(1), Decision(""), Settings())
+    assert before["peers"] == "1,2"
+    world.notes = replace(world.notes, peers=frozenset({1, 2}))
+    detached = replace(world.cluster(3), pool=Pool("uuid-3", {}, None))
+    assert planner.plan_own(detached, Settings()).steps == ()
+
+
+def test_it_learns_the_volume_also_while_no_copy_is_known_to_be_whole() -> None:
+    world = formed(1, 2)
+    world.notes = replace(world.notes, peers=frozenset({1, 2}), whole=frozenset())
+    let_in = replace(world.cluster(2), pool=Pool("uuid-2", world.cluster(2).pool.peers, None))  # type: ignore[union-attr]
     assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
 
 
@@ -282,6 +337,17 @@ def test_a_gone_node_without_a_brick_is_detached_by_force_and_let_go() -> None:
     assert world.run() == "steady"
     assert do.DetachPeer(host(3), force=True) in world.done
     assert not world.terminating
+
+
+def test_a_leaving_node_whose_disk_was_lost_is_detached_by_force_before_the_others() -> None:
+    world = formed(1, 2, spares=(3, 4))
+    world.spares = set()
+    world.want(1, 2)
+    cluster = world.cluster(1)
+    assert cluster.pool
+    peers = {h: replace(p, in_cluster=h != host(4)) for h, p in cluster.pool.peers.items()}
+    steps = planner.plan(replace(cluster, pool=replace(cluster.pool, peers=peers)), Settings()).steps
+    assert steps == (do.DetachPeer(host(4), force=True), do.DetachPeer(host(3)))
 
 
 # -- pods of an older template

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gluster_sidecar import disk, hosts, report
-from gluster_sidecar.model import Cluster
+from gluster_sidecar.model import Cluster, Pool
 from gluster_sidecar.planner import Decision
 
 from tests.sidecar.world import World, brick, host
@@ -42,6 +42,16 @@ def test_a_node_that_waits_is_ready_so_that_a_first_up_does_not_wait_for_itself(
 )
 def test_ready_means_its_copy_is_whole(brick_up: bool, behind: int | None, ready: bool) -> None:
     assert report.readiness(running(formed(), brick_up), behind).ready is ready
+
+
+def test_a_pool_of_which_nobody_is_left_keeps_no_node_from_being_invited() -> None:
+    """All were detached before there was a volume, and wanted again; the note still names them."""
+    world = World()
+    world.add_nodes(1, 2)
+    world.notes = replace(world.notes, peers=frozenset({1, 2}))
+    assert report.readiness(world.cluster(2), None).ready
+    world.peers = {1}
+    assert not report.readiness(replace(world.cluster(2), pool=Pool("uuid-2", {}, None)), None).ready
 
 
 def test_a_glusterd_that_does_not_answer_leaves_what_was_last_said() -> None:

@@ -1,0 +1,110 @@
+"""The laws of design.md section 5 as a judgement over one decision, written from the laws, not the rules."""
+
+from __future__ import annotations
+
+from gluster_sidecar import actions as do
+from gluster_sidecar import planner
+from gluster_sidecar.model import Brick, Cluster, TaskState, Volume
+
+
+def holds(cluster: Cluster, decision: planner.Decision) -> str:
+    """The law that the decision breaks, as words; empty if none."""
+    deeds = [step for step in decision.steps if not isinstance(step, do.Wait)]
+    if deeds and not (cluster.holds_lease and cluster.server1 == cluster.me):
+        return "acts without being the actor"
+    volume = cluster.pool.volume if cluster.pool else None
+    whole = set(cluster.notes.whole)
+    for step in deeds:
+        if broken := _broken(cluster, volume, whole, step):
+            return f"{step}: {broken}"
+        if isinstance(step, do.ReplaceBrick):
+            whole.discard(step.old)  # what follows in the same plan has one copy less to rely on
+    return ""
+
+
+def _broken(cluster: Cluster, volume: Volume | None, whole: set[str], step: do.Action) -> str:
+    match step:
+        case do.ReplaceBrick(_, old, new):
+            return _replacement(cluster, volume, whole, old, new)
+        case do.StartRemoval(_, bricks):
+            if not volume or not _all_up(volume):
+                return "a brick is not known to be up"
+            if volume.heals != 0:
+                return "the pending heals are not known to be none"
+            return "nothing would be left" if set(bricks) >= {b.id for b in volume.bricks} else _tasks(volume)
+        case do.CommitRemoval():
+            task = volume.removal if volume else None
+            if not volume or not task or task.state is not TaskState.DONE or task.failures != 0:
+                return "not all data is known to be moved"
+            return "" if _all_up(volume) else "a brick is not known to be up"
+        case do.DetachPeer(name, force):
+            if volume and any(brick.host == name for brick in volume.bricks):
+                return "it holds a brick"
+            return "a brick is not known to be up" if force and volume and not _all_up(volume) else ""
+        case do.LiftFinalizer(node, plan, _):
+            return _release(cluster, volume, node, plan)
+        case do.DeletePod(name, _):
+            return _roll(cluster, volume, name)
+        case do.CreateVolume():
+            remembered = any(member.joined for member in cluster.members.values())
+            return "a volume is known or remembered" if volume or remembered or cluster.notes.balanced else ""
+        case _:
+            return ""
+
+
+def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: str, new: str) -> str:
+    one = next((s for s in volume.sets if old in {b.id for b in s}), None) if volume else None
+    if volume is None or one is None or cluster.pool is None:
+        return "it is no brick"
+    others = [brick for brick in one if brick.id != old]
+    if not all(brick.online is True and brick.id in whole for brick in others):
+        return "another copy is not up or not known to be whole"
+    if new in {b.id for b in volume.bricks}:
+        return "the new brick is one already"
+    if any(b.host == new.split(":")[0] for b in volume.bricks if b.id != old):
+        return "two bricks on one node"
+    peers = cluster.pool.peers.values()
+    if 2 * (1 + sum(p.connected and p.in_cluster for p in peers)) <= 1 + len(peers):
+        return "no quorum"
+    gone = next(brick for brick in one if brick.id == old)
+    leaves = gone.node in cluster.leaving and gone.online is True
+    return _tasks(volume) if gone.online is False or leaves else "whether it is up is not known"
+
+
+def _release(cluster: Cluster, volume: Volume | None, node: int, plan: frozenset[int] | None) -> str:
+    member = cluster.members[node]
+    if not member.terminating:
+        return "it is not to be deleted"
+    if plan != (cluster.plan.nodes if cluster.plan else None):
+        return "another plan than the one that was seen"
+    if cluster.plan is None or node in cluster.plan.nodes | cluster.plan.spares:
+        return ""
+    if cluster.pool is None:
+        return "the pool is not known"
+    held = volume is not None and any(brick.node == node for brick in volume.bricks)
+    return "it holds a brick or is in the pool" if held or cluster.host(node) in cluster.pool.peers else ""
+
+
+def _roll(cluster: Cluster, volume: Volume | None, name: str) -> str:
+    pod = next(pod for pod in cluster.pods if pod.name == name)
+    serving = [b for b in (volume.bricks if volume else ()) if b.node == pod.node and b.online is not False]
+    if not serving or volume is None:
+        return ""
+    if not _all_up(volume) or volume.heals != 0:
+        return "it serves, and not every copy is known to be whole"
+    return _tasks(volume)
+
+
+def _all_up(volume: Volume) -> bool:
+    return volume.started and volume.detailed and all(_up(brick) for brick in volume.bricks)
+
+
+def _up(brick: Brick) -> bool:
+    return brick.online is True
+
+
+def _tasks(volume: Volume) -> str:
+    busy = volume.removal is not None or (
+        volume.rebalance is not None and volume.rebalance.state is TaskState.RUNNING
+    )
+    return "a rebalance or a removal is not at its end" if busy else ""

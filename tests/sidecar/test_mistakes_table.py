@@ -1,0 +1,28 @@
+"""The table of the original's mistakes names tests that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+ROWS = [line for line in (TESTS / "MISTAKES.md").read_text().splitlines() if line.startswith("| ")]
+
+
+def functions(file: str) -> set[str]:
+    tree = ast.parse((TESTS / file).read_text())
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_test_that_the_table_names_exists() -> None:
+    named = [match for row in ROWS for match in re.findall(r"`([\w/]+\.py)::(\w+)`", row)]
+    assert len(named) > 45
+    assert [f"{file}::{name}" for file, name in named if name not in functions(file)] == []
+
+
+def test_every_mistake_has_its_row_with_a_test_or_says_what_is_missing() -> None:
+    numbered = [int(match[1]) for row in ROWS if (match := re.match(r"\| (\d+) \|", row))]
+    assert numbered == list(range(1, 29))
+    rows = [row for row in ROWS if not row.startswith(("| # |", "| scenario |"))]
+    assert [row for row in rows if "::" not in row and "missing:" not in row] == []

@@ -1,0 +1,206 @@
+"""The laws over every picture of a cluster: drawn at random, and all small ones by count."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from gluster_sidecar import actions as do
+from gluster_sidecar import planner
+from gluster_sidecar.model import Cluster, Task, TaskState
+from gluster_sidecar.settings import Settings
+from hypothesis import HealthCheck, assume, given, settings
+
+from tests.sidecar import laws
+from tests.sidecar.clusters import clusters, leading, shuffled
+from tests.sidecar.world import START, World, brick, host
+
+many = settings(
+    max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@many
+@given(clusters())
+def test_no_decision_breaks_a_law(drawn: tuple[Cluster, Settings]) -> None:
+    for cluster in (drawn[0], leading(drawn[0])):
+        assert laws.holds(cluster, planner.plan(cluster, drawn[1])) == ""
+
+
+@many
+@given(clusters())
+def test_the_order_in_which_things_are_seen_does_not_matter(drawn: tuple[Cluster, Settings]) -> None:
+    cluster, one = leading(drawn[0]), drawn[1]
+    decision = planner.plan(cluster, one)
+    assert planner.plan(cluster, one) == decision
+    assert planner.plan(shuffled(cluster), one) == decision
+    assert planner.plan_own(shuffled(cluster), one) == planner.plan_own(cluster, one)
+
+
+@many
+@given(clusters())
+def test_a_teardown_lets_go_who_is_being_deleted_and_does_nothing_else(
+    drawn: tuple[Cluster, Settings],
+) -> None:
+    cluster = leading(replace(drawn[0], plan=None))
+    assume(planner.acts(cluster))
+    going = {n for n, m in cluster.members.items() if m.terminating and m.held}
+    decision = planner.plan(cluster, drawn[1])
+    lifted = {step.node for step in decision.steps if isinstance(step, do.LiftFinalizer)}
+    assert lifted == going
+    if going:
+        assert len(decision.steps) == len(going)
+
+
+@many
+@given(clusters())
+def test_a_node_for_itself_only_asks_to_be_let_in_and_starts_its_own_glusterd(
+    drawn: tuple[Cluster, Settings],
+) -> None:
+    cluster, one = drawn
+    for step in planner.plan_own(cluster, one).steps:
+        assert isinstance(step, do.ProbePeer | do.RestartGlusterd)
+        if isinstance(step, do.ProbePeer):
+            assert cluster.pool
+            assert cluster.pool.blank
+
+
+@pytest.mark.parametrize(("replication", "count"), [(2, 2), (2, 4), (2, 6), (3, 3), (3, 6)])
+def test_when_all_is_as_asked_nothing_is_done(replication: int, count: int) -> None:
+    world = formed(replication, count)
+    assert planner.plan(world.cluster(1), world.settings) == planner.Decision("steady")
+    for node in range(1, count + 1):
+        assert planner.plan_own(world.cluster(node), world.settings) == planner.Decision("steady")
+
+
+def formed(replication: int, count: int, spares: tuple[int, ...] = ()) -> World:
+    nodes = range(1, count + 1)
+    world = World(Settings(replication=replication), spares=set(spares), grace=60)
+    world.add_nodes(*nodes, *spares)
+    world.want(*nodes)
+    world.run()
+    return world
+
+
+# What a rule can see of one node: its brick, its peer, its pod, its disk, what is noted.
+NODES = tuple(
+    state
+    for state in itertools.product(
+        (True, False, None), (True, False), (True, False), (True, False), (True, False)
+    )
+    if not (state[0] is True and state[3])  # a brick that is up is not lost
+)
+
+
+def every_state(count: int, replication: int, plans: tuple[frozenset[int], ...]) -> Iterator[Cluster]:
+    """All pictures of the set of nodes 1 to `replication`; the rest are well, with a spare that waits."""
+    base = formed(replication, count, spares=(9,)).cluster(1)
+    assert base.pool
+    assert base.pool.volume
+    for wanted, states in itertools.product(plans, itertools.product(NODES, repeat=replication)):
+        yield picture(base, wanted, dict(enumerate(states, start=1)))
+
+
+def picture(base: Cluster, wanted: frozenset[int], states: dict[int, tuple[bool | None, ...]]) -> Cluster:
+    """`base` with those states of nodes, a day later, when another set of nodes is wanted."""
+    pool = base.pool
+    assert pool
+    assert pool.volume
+    bricks = list(pool.volume.bricks)
+    peers, members, whole = dict(pool.peers), dict(base.members), set(base.notes.whole)
+    pods, away = {pod.node: pod for pod in base.pods}, dict[int, datetime]()
+    for node, (online, connected, ready, lost, noted) in states.items():
+        index = next(i for i, b in enumerate(bricks) if b.node == node)
+        bricks[index] = replace(bricks[index], online=online)
+        if host(node) in peers:
+            peers[host(node)] = replace(peers[host(node)], connected=bool(connected))
+        pods[node] = replace(pods[node], ready=bool(ready))
+        members[node] = replace(members[node], lost=bool(lost), place="/data/brick-2")
+        if not noted:
+            whole.discard(brick(node))
+        if online is False and not connected and not ready:
+            away[node] = START
+    for node in members.keys() - wanted - {9}:
+        members[node] = replace(members[node], terminating=True)
+    return replace(
+        base,
+        at=START + timedelta(days=1),
+        pods=tuple(pods.values()),
+        members=members,
+        plan=base.plan and replace(base.plan, nodes=wanted),
+        notes=replace(base.notes, whole=frozenset(whole), away=away),
+        pool=replace(pool, peers=peers, volume=replace(pool.volume, bricks=tuple(bricks))),
+    )
+
+
+def test_every_state_of_a_pair_beside_a_pair_that_is_well() -> None:
+    plans = (frozenset({1, 2, 3, 4}), frozenset({1, 2}), frozenset({3, 4}))
+    seen, replaced = 0, 0
+    for cluster in every_state(4, 2, plans):
+        for one in (cluster, leading(cluster)):
+            decision = planner.plan(one, Settings(replication=2))
+            assert laws.holds(one, decision) == ""
+            replaced += any(isinstance(step, do.ReplaceBrick) for step in decision.steps)
+            seen += 1
+    assert seen > 5_000
+    assert replaced > 10, "the states must reach what the laws are about"
+
+
+def test_every_state_of_a_set_of_three() -> None:
+    replaced = 0
+    for cluster in every_state(3, 3, (frozenset({1, 2, 3}),)):
+        one = leading(cluster)
+        decision = planner.plan(one, Settings(replication=3))
+        assert laws.holds(one, decision) == ""
+        replaced += any(isinstance(step, do.ReplaceBrick) for step in decision.steps)
+    assert replaced > 10
+
+
+def tasks(leaving: tuple[str, ...], counts: tuple[int | None, ...]) -> tuple[Task | None, ...]:
+    return (None, *(Task("t", state, leaving, count) for state in TaskState for count in counts))
+
+
+def test_every_state_of_heals_and_tasks_while_a_set_leaves_or_pods_are_outdated() -> None:
+    """What is asked of the volume as a whole, with one brick and one peer in each of their states."""
+    base = formed(2, 4, spares=(9,)).cluster(1)
+    assert base.pool
+    assert base.pool.volume
+    assert base.plan
+    leaving, counts = (brick(3), brick(4)), (0, 1, None)
+    states = itertools.product(
+        itertools.product(counts, counts),
+        tasks((), (None,)),
+        tasks(leaving, counts),
+        (frozenset({1, 2, 3, 4}), frozenset({1, 2})),
+        ("", "new"),
+        (True, False, None),
+        (True, False),
+    )
+    seen = set[type[do.Step]]()
+    for pending, rebalance, removal, wanted, template, online, connected in states:
+        cluster = picture(base, wanted, {4: (online, connected, True, False, True)})
+        assert cluster.pool
+        assert cluster.pool.volume
+        assert cluster.plan
+        volume = replace(
+            cluster.pool.volume,
+            pending={**cluster.pool.volume.pending, brick(2): pending[0], brick(3): pending[1]},
+            rebalance=rebalance,
+            removal=removal,
+        )
+        cluster = replace(
+            cluster,
+            pool=replace(cluster.pool, volume=volume),
+            plan=replace(cluster.plan, template=template),
+        )
+        decision = planner.plan(cluster, Settings())
+        if decision.rule == "note_health":
+            whole, away = (getattr(decision.steps[0], name) for name in ("whole", "away"))
+            cluster = replace(cluster, notes=replace(cluster.notes, whole=whole, away=away))
+            decision = planner.plan(cluster, Settings())
+        assert laws.holds(cluster, decision) == ""
+        seen |= {type(step) for step in decision.steps}
+    assert {do.StartRemoval, do.CommitRemoval, do.StopRemoval, do.DeletePod, do.Wait} <= seen

@@ -1,0 +1,258 @@
+"""The pool of `pool.py` in a Kubernetes: pods, documents and the lease, and the real sidecar's decisions.
+
+What a node sees, says and does in one turn is the product's own: `planner`, `report` and `observe.member`
+run unchanged. An actor may die between any two steps, and something may happen to a machine between its
+look and its deed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gluster_sidecar import actions as do
+from gluster_sidecar import observe, planner, report
+from gluster_sidecar.contract import DRAIN_FINALIZER, KIND_LABEL, Kind, MemberKey, format_nodes
+from gluster_sidecar.disk import Usage
+from gluster_sidecar.model import (
+    Cluster,
+    Member,
+    Notes,
+    Own,
+    Peer,
+    Plan,
+    Pod,
+    Pool,
+    Task,
+    TaskState,
+    Volume,
+)
+from gluster_sidecar.settings import Settings
+
+from tests.simulation.pool import NAMESPACE, GlusterPool, Node, Refused, Shared, host, node_of
+
+
+@dataclass(eq=False)
+class Document:
+    """A membership object."""
+
+    data: dict[str, str]
+    terminating: bool = False
+    held: bool = True
+
+    def member(self) -> Member:
+        meta: dict[str, object] = {"labels": {KIND_LABEL: Kind.MEMBER}}
+        if self.terminating:
+            meta["deletionTimestamp"] = "x"
+        if self.held:
+            meta["finalizers"] = [DRAIN_FINALIZER]
+        found = observe.member({"metadata": meta, "data": self.data})
+        assert found is not None
+        return found
+
+
+class SimulatedCluster:
+    def __init__(self, settings: Settings, chance: Callable[[], float]) -> None:
+        self.settings = settings
+        self.chance = chance
+        """A number from 0 to 1; what is left to luck is drawn from it."""
+        self.gluster = GlusterPool()
+        self.pods: dict[int, Pod] = {}
+        self.documents: dict[int, Document] = {}
+        self.plan: Plan | None = None
+        self.notes = Notes()
+        self.lease: int | None = None
+        self.said: dict[int, planner.Decision] = {}
+        self.log: list[str] = []
+
+    # -- what the stack and Kubernetes do
+
+    def add_node(self, number: int, *, spare: bool = False) -> None:
+        """RC, pod, disk and membership object, as `pulumi up` makes them."""
+        if number not in self.gluster.nodes:
+            self.gluster.add(number)
+            self.pods[number] = self._pod(number, 0)
+        if number not in self.documents:
+            data = {str(MemberKey.NODE): str(number)} | ({str(MemberKey.SPARE): "true"} if spare else {})
+            self.documents[number] = Document(data)
+
+    def _pod(self, number: int, age: int) -> Pod:
+        template = self.plan.template if self.plan else ""
+        return Pod(
+            number, f"gluster-{number}-{age}", self.gluster.now, f"10.0.0.{number}", True, False, False,
+            uid=f"{number}-{age}-{self.gluster.now}", template=template,
+        )  # fmt: skip
+
+    def want(self, nodes: frozenset[int], spares: frozenset[int], template: str) -> None:
+        self.plan = Plan(nodes, spares, template, grace_seconds=600, mark=f"{format_nodes(nodes)}@{template}")
+
+    def delete_member(self, number: int) -> None:
+        self.add_node(number)  # one that was let go to be made anew is there again first
+        self.documents[number].terminating = True
+
+    def restart_pod(self, number: int) -> None:
+        node, old = self.gluster.nodes[number], self.pods[number]
+        self.pods[number] = self._pod(number, int(old.name.rsplit("-", 1)[1]) + 1)
+        if node.powered:
+            self.gluster.start(node)
+
+    def notice(self, number: int) -> None:
+        """Kubernetes learns that a machine is silent."""
+        if not self.gluster.nodes[number].powered or not self.gluster.nodes[number].api:
+            self.pods[number] = replace(self.pods[number], ready=False)
+
+    # -- a sidecar's turn
+
+    def look(self, number: int) -> Cluster:
+        node, gluster = self.gluster.nodes[number], self.gluster
+        shared = node.shared
+        there = {n.number for n in gluster.connected(node)} if number in shared.peers else {number}
+        peers = {}
+        for other in sorted(shared.peers - {number}):
+            linked = other in gluster.nodes and gluster.linked(node, gluster.nodes[other])
+            peers[host(other)] = Peer(host(other), f"uuid-{other}", linked, linked is (other in there))
+        volume = node.volume
+        running = (node.serves and not node.lost) if node.own_bricks else None
+        cluster = Cluster(
+            at=gluster.now,
+            me=number,
+            namespace=NAMESPACE,
+            pods=tuple(self.pods.values()),
+            members={n: d.member() for n, d in sorted(self.documents.items())},
+            plan=self.plan,
+            notes=self.notes,
+            pool=Pool(f"uuid-{number}", peers, volume, running),
+            holds_lease=self.lease == number,
+            own=Own(lost=node.lost, writable=True, restarted=node.restarted),
+        )
+        if volume is None or not volume.started or not planner.acts(cluster) or self.chance() < 0.03:
+            return cluster
+        seen = self._details(cluster, shared, volume, there)
+        return replace(cluster, pool=replace(cluster.pool, volume=seen))  # type: ignore[type-var]
+
+    def _details(self, cluster: Cluster, shared: Shared, volume: Volume, there: set[int]) -> Volume:
+        gluster = self.gluster
+        online = [gluster.up(b) is not None and node_of(b) in there for b in volume.bricks]
+        bricks = tuple(replace(b, online=up) for b, up in zip(volume.bricks, online, strict=True))
+        seen = replace(
+            volume,
+            bricks=bricks,
+            detailed=True,
+            removal=_judged(volume.removal, shared.left),
+            rebalance=_judged(volume.rebalance, 1 if self.chance() < 0.2 else 0),
+        )
+        cluster = replace(cluster, pool=replace(cluster.pool, volume=seen))  # type: ignore[type-var]
+        if not planner.needs_heals(cluster) or self.chance() < 0.05:
+            return seen
+        pending = {
+            b.id: gluster.pending(index, plain) if b.online else None
+            for index, one in enumerate(volume.sets)
+            for plain, b in zip(one, seen.sets[index], strict=True)
+        }
+        return replace(seen, pending=pending, split_brain=0)
+
+    def turn(self, number: int, happens: Callable[[], None] = lambda: None) -> bool:
+        """One cycle of a node's sidecar; True if it did anything."""
+        node = self.gluster.nodes[number]
+        if not node.powered or not node.api:
+            return False
+        self._contend(number)
+        cluster = self.look(number)
+        self._report(node, cluster)
+        happens()
+        if not node.powered:
+            return False
+        done = self._carry_out(node, planner.plan_own(cluster, self.settings))
+        return self._carry_out(node, planner.plan(cluster, self.settings)) or done
+
+    def _contend(self, number: int) -> None:
+        """Handed over at once to an older node that is fit; taken from one that does not renew it."""
+        server1 = self.look(number).server1
+        holder = self.gluster.nodes.get(self.lease or 0)
+        if self.lease == number and server1 != number:
+            self.lease = None
+        elif server1 == number and (holder is None or not holder.powered or not holder.api):
+            self.lease = number
+
+    def _report(self, node: Node, cluster: Cluster) -> None:
+        pool = self.gluster.main
+        behind: int | None = None
+        volume = node.volume
+        if volume and volume.started and pool is node.shared and (mine := node.own_bricks):
+            index = next(i for i, one in enumerate(volume.sets) if mine[0] in one)
+            others = [b for b in volume.sets[index] if b != mine[0] and self.gluster.up(b)]
+            behind = sum(self.gluster.pending(index, b) for b in others) if others else None
+            node.caught_up = node.serves and (
+                node.caught_up or (behind == 0 and len(others) == volume.replica - 1)
+            )
+            behind = 0 if node.caught_up else behind
+        ready = report.readiness(cluster, behind)
+        self.pods[node.number] = replace(self.pods[node.number], ready=ready.ready)
+        if (document := self.documents.get(node.number)) is not None:
+            usage = Usage(1 << 30, 9 << 30, True)
+            document.data |= report.own_member(cluster, ready, self.pods, 0, node.place, usage)
+        if planner.acts(cluster):
+            peers = observe.notes(
+                {"data": report.status_document(cluster, planner.Decision(""), self.settings)}
+            )
+            self.notes = replace(self.notes, peers=peers.peers or self.notes.peers)
+
+    def _carry_out(self, node: Node, decision: planner.Decision) -> bool:
+        self.said[node.number] = decision
+        done = False
+        for step in decision.steps:
+            if isinstance(step, do.Wait):
+                continue
+            if self.chance() < 0.05:
+                return True  # the actor dies here
+            try:
+                self._apply(node, step)
+            except Refused as refusal:
+                self.log.append(f"node {node.number} {decision.rule} {step} REFUSED {refusal}")
+                return True
+            self.log.append(f"node {node.number} {decision.rule} {step}")
+            done = True
+        return done
+
+    def _apply(self, node: Node, step: do.Action) -> None:
+        match step:
+            case do.NoteRebalance(bricks, after):
+                self.notes = replace(self.notes, rebalance_bricks=bricks, rebalance_after=after)
+            case do.NoteBalanced(bricks):
+                self.notes = replace(self.notes, balanced=bricks)
+            case do.NoteHealth():
+                self._note_health(step)
+            case do.DeletePod(name, uid):
+                for number, pod in self.pods.items():
+                    if (pod.name, pod.uid) == (name, uid):
+                        self.restart_pod(number)
+                        return
+                raise Refused("another pod stands there by now")
+            case do.LiftFinalizer(number, plan, _):
+                if plan != (self.plan.nodes if self.plan else None):
+                    raise Refused("the plan changed")
+                self._let_go(number)
+            case do.HoldMember(number):
+                self.documents[number].held = True
+            case do.RemakeMember(number):
+                self.add_node(number, spare=bool(self.plan and number in self.plan.spares))
+            case _:
+                self.gluster.apply(node, step)
+
+    def _note_health(self, step: do.NoteHealth) -> None:
+        away: dict[int, datetime] = dict(step.away)
+        self.notes = replace(self.notes, whole=step.whole, away=away)
+
+    def _let_go(self, number: int) -> None:
+        """The stack takes controller and disk of a node that is not wanted."""
+        document = self.documents.get(number)
+        if document is None or not document.terminating:
+            return
+        del self.documents[number]
+        if self.plan is None or number not in self.plan.nodes | self.plan.spares:
+            del self.gluster.nodes[number], self.pods[number]
+
+
+def _judged(task: Task | None, failures: int) -> Task | None:
+    return replace(task, failures=failures) if task and task.state is TaskState.DONE else task
