@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 
-def next_brick(mount: str) -> str | None:
-    """The first of `brick`, `brick-2`, `brick-3`... on the disk that does not exist.
+def next_brick(mount: str, known: Collection[str] = ()) -> str | None:
+    """The first of `brick`, `brick-2`, `brick-3`... on the disk that does not exist and is not `known`:
+    paths of the volume's bricks on this node, which a blank disk does not have any more.
 
     A folder that once was a brick keeps its mark, and glusterd rightly refuses it for a brick of
     another life; so a node that comes back after it was drained gets a new folder beside the old.
@@ -20,7 +22,8 @@ def next_brick(mount: str) -> str | None:
     except OSError:
         return None
     names = itertools.chain(["brick"], (f"brick-{n}" for n in itertools.count(2)))
-    return str(Path(mount, next(name for name in names if name not in taken)))
+    paths = (str(Path(mount, name)) for name in names if name not in taken)
+    return next(path for path in paths if path not in known)
 
 
 def pending_heals(brick: str) -> int | None:

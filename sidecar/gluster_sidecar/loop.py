@@ -129,7 +129,8 @@ class Loop:
         self._measure(cluster, ready, pending)
         name = member_name(cluster.me)
         if name in seen.documents:
-            place, usage = disk.next_brick(self.settings.disk), disk.usage(self.settings.disk)
+            place = disk.next_brick(self.settings.disk, {brick.path} if brick else ())
+            usage = disk.usage(self.settings.disk)
             known = report.addresses(cluster).keys()
             data = report.own_member(cluster, ready, known, pending, place, usage)
             self._write(seen.documents[name], data)

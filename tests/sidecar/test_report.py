@@ -102,6 +102,7 @@ def test_a_folder_that_was_a_brick_is_not_one_again(tmp_path: Path) -> None:
     assert disk.next_brick(str(mount)) == str(mount / "brick")
     (mount / "brick").mkdir()
     assert disk.next_brick(str(mount)) == str(mount / "brick-2")
+    assert disk.next_brick(str(mount), {str(mount / "brick-2")}) == str(mount / "brick-3")
     assert disk.next_brick(str(mount / "absent")) is None
 
 
