@@ -13,7 +13,7 @@ def cli(folder: Path, script: str) -> Cli:
     program = folder / "gluster"
     program.write_text(f'#!/bin/sh\necho "$*" >> {folder}/asked\n{script}\n')
     program.chmod(0o755)
-    return Cli(str(program), folder)
+    return Cli(str(program))
 
 
 def answer(code: int, why: str = "") -> str:

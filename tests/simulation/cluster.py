@@ -190,7 +190,7 @@ class SimulatedCluster:
         ready = report.readiness(cluster, behind)
         self.pods[node.number] = replace(self.pods[node.number], ready=ready.ready)
         if (document := self.documents.get(node.number)) is not None:
-            usage = Usage(1 << 30, 9 << 30, True)
+            usage = Usage(1 << 30, 9 << 30)
             document.data |= report.own_member(cluster, ready, self.pods, 0, node.place, usage)
         if planner.acts(cluster):
             peers = observe.notes(
