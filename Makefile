@@ -1,5 +1,5 @@
 # Thin names for commands; each first makes sure of the virtual environment.
-.PHONY: up down status env shell test check format venv
+.PHONY: up down status env shell test check bench format venv
 PYTHON := .venv/bin/python
 SHELL := /bin/bash
 
@@ -28,6 +28,10 @@ check: venv
 
 test: check
 	$(PYTHON) -m pytest -m lab
+
+# Figures that need no lab; nothing is judged.
+bench: venv
+	@PYTHONPATH=sidecar $(PYTHON) -m bench
 
 format: venv
 	.venv/bin/ruff check --fix .

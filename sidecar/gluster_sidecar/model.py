@@ -230,14 +230,22 @@ class Cluster:
     """None: this node's glusterd does not answer."""
     holds_lease: bool
     own: Own = Own()
+    _speakers: Mapping[int, Pod] = field(init=False, compare=False, repr=False)
+    """By node; looked up for every node, so a search of the list would cost the square of them."""
+
+    def __post_init__(self) -> None:
+        found: dict[int, Pod] = {}
+        for pod in sorted(self.pods, key=lambda pod: (pod.created, pod.name)):
+            if not pod.terminating:
+                found[pod.node] = pod
+        object.__setattr__(self, "_speakers", found)
 
     def host(self, node: int) -> str:
         return host_name(node, self.namespace)
 
     def pod(self, node: int) -> Pod | None:
         """The pod that speaks for the node: never a terminating one, the newest of several."""
-        found = [pod for pod in self.pods if pod.node == node and not pod.terminating]
-        return max(found, key=lambda pod: (pod.created, pod.name), default=None)
+        return self._speakers.get(node)
 
     @property
     def seniority(self) -> tuple[int, ...]:
@@ -249,7 +257,7 @@ class Cluster:
         not Ready and must act all the same), whose sidecar is Ready (a dead machine's pod stays
         `Running`; mistake 7), who stays (no glusterd can detach itself), and who holds a brick.
         """
-        candidates = []
+        candidates, leaving = [], self.leaving
         for node in {pod.node for pod in self.pods}:
             pod, member = self.pod(node), self.members.get(node)
             if pod is None or not pod.running or member is None:
@@ -259,7 +267,7 @@ class Cluster:
                 knows = 0 if self.pool.volume is not None else 1 if self.pool.peers else 2
             blank = knows == 2
             # A teardown needs no state, so whoever lives may carry it out.
-            fit = (blank and self.plan is not None, not pod.ready, blank, node in self.leaving)
+            fit = (blank and self.plan is not None, not pod.ready, blank, node in leaving)
             candidates.append((*fit, knows, pod.created, node))
         return tuple(node for *_, node in sorted(candidates))
 

@@ -376,12 +376,12 @@ def drain(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 def move_off(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """A node that leaves alone, for its set stays, hands its brick to a wanted node that waits."""
     volume = _volume(cluster)
-    if volume is None:
+    if volume is None or not (gone := cluster.leaving):
         return
-    staying = [one for one in volume.sets if one not in _leaving_sets(cluster, volume)]
-    for one in staying:
+    together = set(_leaving_sets(cluster, volume))
+    for one in (one for one in volume.sets if one not in together):
         for brick in one:
-            if brick.node not in cluster.leaving:
+            if brick.node not in gone:
                 continue
             waiting = _candidates(cluster, volume)
             if not waiting:
@@ -639,14 +639,12 @@ def _leaving_sets(cluster: Cluster, volume: Volume) -> tuple[tuple[Brick, ...], 
     A spare may stand in the place of a node that leaves, and a node that leaves may stand in another
     set than it once did; so it is not the nodes that say which set goes, but how many sets are wanted.
     """
-    too_many = len(volume.sets) - -(-len(cluster.wanted) // volume.replica)
-
-    def leaving(one: tuple[Brick, ...]) -> int:
-        return sum(brick.node in cluster.leaving for brick in one)
-
-    order = sorted(range(len(volume.sets)), key=lambda i: (-leaving(volume.sets[i]), -i))
-    going = [volume.sets[i] for i in order[: max(0, too_many)] if leaving(volume.sets[i])]
-    return tuple(one for one in volume.sets if one in going)
+    sets, gone = volume.sets, cluster.leaving
+    too_many = len(sets) - -(-len(cluster.wanted) // volume.replica)
+    leaving = [sum(brick.node in gone for brick in one) for one in sets]
+    order = sorted(range(len(sets)), key=lambda i: (-leaving[i], -i))
+    going = {i for i in order[: max(0, too_many)] if leaving[i]}
+    return tuple(one for i, one in enumerate(sets) if i in going)
 
 
 def _candidates(cluster: Cluster, volume: Volume | None) -> list[int]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from gluster_sidecar import actions as do
 from gluster_sidecar import planner
+from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import Cluster, Task, TaskState
 from gluster_sidecar.settings import Settings
 from hypothesis import HealthCheck, assume, given, settings
@@ -204,3 +205,40 @@ def test_every_state_of_heals_and_tasks_while_a_set_leaves_or_pods_are_outdated(
         assert laws.holds(cluster, decision) == ""
         seen |= {type(step) for step in decision.steps}
     assert {do.StartRemoval, do.CommitRemoval, do.StopRemoval, do.DeletePod, do.Wait} <= seen
+
+
+def test_every_state_of_two_nodes_that_may_remember_a_volume_which_their_server1_does_not() -> None:
+    world = World()
+    world.add_nodes(1, 2)
+    world.peers = {1, 2}
+    base = world.cluster(1)
+    assert base.pool
+    nodes = tuple(
+        itertools.product(
+            (True, False),
+            (MemberState.WAITING, MemberState.PEER, MemberState.JOINED),
+            (True, False),
+            ("/data/brick", "/data/brick-2"),
+        )
+    )
+    made = 0
+    for states, noted, blank in itertools.product(
+        itertools.product(nodes, repeat=2), (True, False), (True, False)
+    ):
+        members, pods = dict(base.members), {pod.node: pod for pod in base.pods}
+        for node, (joined, state, ready, place) in enumerate(states, start=1):
+            members[node] = replace(members[node], joined=joined, state=state, place=place)
+            pods[node] = replace(pods[node], ready=ready)
+        cluster = leading(
+            replace(
+                base,
+                pods=tuple(pods.values()),
+                members=members,
+                notes=replace(base.notes, balanced=frozenset({brick(1)} if noted else ())),
+                pool=replace(base.pool, peers={} if blank else base.pool.peers),
+            )
+        )
+        decision = planner.plan(cluster, Settings())
+        assert laws.holds(cluster, decision) == ""
+        made += any(isinstance(step, do.CreateVolume) for step in decision.steps)
+    assert made
