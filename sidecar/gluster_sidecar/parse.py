@@ -19,6 +19,14 @@ _TASK_STATES = {
     "2": TaskState.STOPPED,
     "3": TaskState.DONE,
     "4": TaskState.FAILED,
+    # A layout alone was mended, by hand: the data is not spread by that.
+    "5": TaskState.RUNNING,
+    "6": TaskState.STOPPED,
+    "7": TaskState.STOPPED,
+    "8": TaskState.FAILED,
+    # Forgotten because a brick was replaced or reset.
+    "9": TaskState.STOPPED,
+    "10": TaskState.STOPPED,
 }
 # `GD_FRIEND_STATE_BEFRIENDED`: "Peer in Cluster" (xlators/mgmt/glusterd/src/glusterd-sm.h).
 _BEFRIENDED = "3"

@@ -320,7 +320,7 @@ def replace_lost(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
             yield Wait(f"to give node {brick.node} a new brick for the one it lost: {unsafe}")
         else:
-            yield ReplaceBrick(volume.name, brick.id, f"{brick.host}:{member.place}")
+            yield from _replace(cluster, volume, brick, f"{brick.host}:{member.place}")
         return
 
 
@@ -339,7 +339,7 @@ def replace_away(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             yield Wait(f"to put node {waiting[0]} in the place of node {brick.node}: {unsafe}")
         else:
             (new,) = _bricks(cluster, waiting[:1])
-            yield ReplaceBrick(volume.name, brick.id, new)
+            yield from _replace(cluster, volume, brick, new)
         return
 
 
@@ -390,7 +390,7 @@ def move_off(cluster: Cluster, settings: Settings) -> Iterator[Step]:
                 yield Wait(f"to move the brick of node {brick.node} to node {waiting[0]}: {unsafe}")
             else:
                 (new,) = _bricks(cluster, waiting[:1])
-                yield ReplaceBrick(volume.name, brick.id, new)
+                yield from _replace(cluster, volume, brick, new)
             return
 
 
@@ -570,6 +570,14 @@ def _unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...],
     if 2 * connected <= 1 + len(peers):
         return f"only {connected} of {1 + len(peers)} nodes of the pool are connected: no quorum"
     return _busy(volume)
+
+
+def _replace(cluster: Cluster, volume: Volume, brick: Brick, new: str) -> Iterator[Step]:
+    """The new brick is healed by its set, so the data is spread as it was: nothing is to be moved."""
+    yield ReplaceBrick(volume.name, brick.id, new)
+    balanced = cluster.notes.balanced
+    if brick.id in balanced:
+        yield NoteBalanced(balanced - {brick.id} | {new})
 
 
 def _busy(volume: Volume) -> str:

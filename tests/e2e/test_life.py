@@ -108,7 +108,7 @@ def test_a_lost_disk_gets_a_new_brick_and_its_data_back(stack: Stack, known: dic
         stack.lab.lose_disk(node)
     finally:
         stack.lab.power_on(machine)
-    moved = f"gluster-{node}.default.svc.cluster.local:/data/brick-2"
+    moved = f"gluster-{node}.default.svc.cluster.local:/data/brick-"
     wait_for("a new brick", lambda: moved in stack.data("gluster-status", "bricks"), 300)
     wait_for("all is settled and whole", lambda: stack.settled() == "1,2,3,4" and stack.whole() == 4, 240)
     assert checksums(stack) == known["sums"]

@@ -226,7 +226,10 @@ def test_a_spare_takes_the_place_of_one_that_stays_away() -> None:
     silence(world, 3)
     world.decide()
     world.now += timedelta(seconds=600)
-    assert world.decide().steps == (do.ReplaceBrick("data", brick(3), brick(5)),)
+    steps = world.decide().steps
+    assert steps[0] == do.ReplaceBrick("data", brick(3), brick(5))
+    world.run()
+    assert do.StartRebalance("data") not in world.done, "it is healed: nothing is to be spread"
 
 
 def test_a_node_that_came_back_in_time_starts_its_grace_anew() -> None:
