@@ -183,7 +183,10 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
             # A brick that died and came back between two looks is told by its own node, which is not
             # Ready before it has caught up.
             stayed = [b for b in one if b.online and b.node and _ready(cluster.pod(b.node))]
-            found |= {brick.id for brick in stayed if brick.id in cluster.notes.whole}
+            # One that was up, but where clients did not reach it, is told by those that have what it lacks.
+            accusers = {b.id for b in one if b.online and volume.pending.get(b.id)}
+            noted = [b.id for b in stayed if b.id in cluster.notes.whole and not accusers - {b.id}]
+            found |= set(noted)
     return frozenset(found)
 
 

@@ -96,6 +96,25 @@ def test_a_survivor_that_has_not_caught_up_since_its_own_start_is_no_source() ->
     assert "may lack writes" in world.decide().waits_for
 
 
+def test_a_survivor_that_others_accuse_is_no_source() -> None:
+    """server1 was cut off with brick 1, and clients wrote to brick 2 meanwhile."""
+    world = formed(1, 2)
+    world.down = {2}
+    world.decide()
+    world.down = set()
+    cluster = world.cluster(1)
+    assert cluster.pool
+    assert cluster.pool.volume
+    volume = replace(cluster.pool.volume, pending={brick(1): 0, brick(2): 3})
+    decision = planner.plan(replace(cluster, pool=replace(cluster.pool, volume=volume)), Settings())
+    assert decision.steps == (do.NoteHealth(frozenset(), {}),)
+    mirrored = replace(volume, pending={brick(1): 3, brick(2): 0})
+    assert (
+        planner.plan(replace(cluster, pool=replace(cluster.pool, volume=mirrored)), Settings()).rule
+        != "note_health"
+    ), "brick 1 accuses, and is the one that is whole"
+
+
 def test_nothing_is_known_of_bricks_that_are_not_noted_as_whole() -> None:
     """Somebody deleted the status object while a disk was lost."""
     world = formed(1, 2)
