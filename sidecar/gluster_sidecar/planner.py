@@ -184,7 +184,8 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
             # Ready before it has caught up.
             stayed = [b for b in one if b.online and b.node and _ready(cluster.pod(b.node))]
             # One that was up, but where clients did not reach it, is told by those that have what it lacks.
-            accusers = {b.id for b in one if b.online and volume.pending.get(b.id)}
+            # While a brick is away, it is that one which the others have entries for.
+            accusers = set() if _down(one) else {b.id for b in one if volume.pending.get(b.id)}
             noted = [b.id for b in stayed if b.id in cluster.notes.whole and not accusers - {b.id}]
             found |= set(noted)
     return frozenset(found)

@@ -458,3 +458,13 @@ def test_data_is_spread_only_when_every_file_has_moved(failures: int | None, don
     steps = world.decide().steps
     assert any(isinstance(step, do.NoteBalanced) for step in steps) is done
     assert any(isinstance(step, do.StartRebalance) for step in steps) is not done
+
+
+def test_what_waits_for_one_that_is_away_accuses_nobody_else() -> None:
+    """Three copies: both others have entries for the third, and are whole all the same."""
+    world = formed(1, 2, 3, replication=3, spares=(4,))
+    silence(world, 3)
+    world.heals = 8
+    world.decide()
+    world.now += timedelta(seconds=600)
+    assert do.ReplaceBrick("data", brick(3), brick(4)) in world.decide().steps
