@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, BRICKS_FILE, PROBLEM_FILE, RESTART_FILE, START_FILE
+from .disk import writable
 from .errors import SettingsError, SidecarError
 from .settings import Identity, Settings
 
@@ -57,6 +58,8 @@ def check_disk(disk: Path, owner: Mapping[str, object], mountinfo: str) -> None:
     """Raises DiskError unless `disk` is a mount that belongs to `owner`; notes the owner on a blank disk."""
     if mount_type(mountinfo, str(disk)) in (None, "overlay", "tmpfs"):
         raise DiskError(f"{disk} is not the mount of a disk: glusterd does not start on an empty folder")
+    if not writable(str(disk), mountinfo):
+        raise DiskError(f"{disk} is read-only: see the machine's log, mend the disk and delete this pod")
     note = disk / "gluster-node.json"
     if note.exists():
         found = json.loads(note.read_text())

@@ -36,6 +36,8 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
     """
     if cluster.own.problem:
         return Readiness(False, cluster.own.problem)
+    if cluster.own.writable is False:
+        return Readiness(False, "its disk is read-only: see the machine's log")
     if cluster.pool is None:
         return Readiness(False, "glusterd does not answer")
     if cluster.pool.blank and cluster.me in cluster.notes.peers and in_a_pool(cluster):

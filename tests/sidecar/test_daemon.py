@@ -38,6 +38,15 @@ def test_another_nodes_disk_is_not_touched(tmp_path: Path) -> None:
         daemon.check_disk(tmp_path, OWNER | {"node": 2}, mounted(tmp_path))
 
 
+def test_a_read_only_disk_is_refused_before_glusterd_falls_over_it(tmp_path: Path) -> None:
+    """glusterd 11.1 ends with a segmentation fault on one, again and again."""
+    frozen = mounted(tmp_path).replace(" rw", " ro")
+    assert frozen != mounted(tmp_path)
+    with pytest.raises(DiskError, match="read-only"):
+        daemon.check_disk(tmp_path, OWNER, frozen)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_disk_with_strange_content_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "somebody").write_text("x")
     with pytest.raises(DiskError, match="somebody"):
