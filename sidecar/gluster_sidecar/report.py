@@ -47,10 +47,6 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
         return Readiness(True, "waits to be invited" if brick is None else "waits for the volume to start")
     if cluster.own.lost:
         return Readiness(False, f"its brick {brick.id} is not on its disk: it waits for a new one")
-    if cluster.own.writable is False:
-        return Readiness(
-            False, f"its disk is read-only, brick {brick.id} cannot serve: see the machine's log"
-        )
     if not cluster.pool.brick_running:
         return Readiness(False, f"its brick {brick.id} is not running")
     if behind:
