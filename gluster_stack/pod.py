@@ -22,12 +22,6 @@ DAEMON_COMMAND: Final = ("python3", "-m", "gluster_sidecar.daemon")
 SIDECAR_COMMAND: Final = ("python3", "-m", "gluster_sidecar")
 """Arguments of the image's entry point, an init that reaps."""
 
-DAEMON_CAPABILITIES: Final = (
-    "SYS_ADMIN",  # bricks keep their state in trusted.* attributes
-    # Bricks do to files what any client may ask for, in the name of any user.
-    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "MKNOD", "SETFCAP", "SETGID", "SETUID"),
-    "NET_BIND_SERVICE",  # the daemons among themselves come from ports below 1024
-)
 STOP_SECONDS: Final = 30
 _DISK: Final = "disk"
 _RUN: Final = "run"
@@ -167,10 +161,9 @@ def _glusterd(args: GlusterClusterArgs, node: layout.Node) -> core.ContainerArgs
         env=[*environment(args.settings()), *_identity(node)],
         ports=[_port("glusterd", contract.GLUSTERD_PORT), _port("brick", contract.BRICK_PORT_FIRST)],
         volume_mounts=_mounts(args, read_only=False),
-        # Not privileged: none of the machine's devices, and of root's powers only these.
-        security_context=core.SecurityContextArgs(
-            capabilities=core.CapabilitiesArgs(drop=["ALL"], add=list(DAEMON_CAPABILITIES))
-        ),
+        # For /dev/fuse: replace-brick marks the new brick through a mount of its own and refuses with
+        # "Fuse unavailable" without it (seen on 11.1). All else runs with eleven capabilities.
+        security_context=core.SecurityContextArgs(privileged=True),
         resources=_resources(args.glusterd_requests, args.glusterd_limits),
     )
 
