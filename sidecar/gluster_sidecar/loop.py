@@ -7,7 +7,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,7 @@ class Loop:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     _caught_up: bool = False
+    _unwell_since: datetime | None = None
     _said: str = ""
     _failed: str = ""
     """What went wrong with the last step of the cluster; told, never decided on."""
@@ -84,6 +86,7 @@ class Loop:
         seen = self.observer.look(self.lease.held(self.clock()))
         if self._contend(seen.cluster) != seen.cluster.holds_lease:
             seen = self.observer.look(self.lease.held(self.clock()))
+        seen = self._with_memory(seen)
         cluster = seen.cluster
         known = report.addresses(cluster)
         if hosts.write(known, cluster.namespace):
@@ -100,6 +103,13 @@ class Loop:
         if planner.acts(cluster):
             self._report_cluster(seen, decision)
         return self._carry_out(seen, decision)
+
+    def _with_memory(self, seen: Seen) -> Seen:
+        """The one thing that a single look cannot tell: how long it has been so."""
+        cluster = seen.cluster
+        self._unwell_since = (self._unwell_since or cluster.at) if cluster.unwell else None
+        own = replace(cluster.own, unwell_since=self._unwell_since)
+        return replace(seen, cluster=replace(cluster, own=own))
 
     def _contend(self, cluster: Cluster) -> bool:
         if cluster.me not in cluster.seniority:

@@ -211,6 +211,8 @@ class Own:
     writable: bool | None = None
     restarted: datetime | None = None
     """When this sidecar last had glusterd started anew."""
+    unwell_since: datetime | None = None
+    """Since when every look of this sidecar has found its glusterd `unwell`; None if the last did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,16 @@ class Cluster:
 
     def host(self, node: int) -> str:
         return host_name(node, self.namespace)
+
+    @property
+    def unwell(self) -> bool:
+        """A start of this node's glusterd would help, if this stays so: its brick does not run, or it is
+        in a pool whose volume it does not know."""
+        if self.pool is None:
+            return False
+        if self.pool.volume is None:
+            return not self.pool.blank and self.me in self.notes.peers
+        return self.pool.volume.started and self.pool.brick_running is False
 
     def pod(self, node: int) -> Pod | None:
         """The pod that speaks for the node: never a terminating one, the newest of several."""

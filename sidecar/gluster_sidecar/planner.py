@@ -53,6 +53,10 @@ from .settings import Settings
 RESTART_AFTER: Final = timedelta(seconds=60)
 """Between two starts of glusterd for a brick that does not stay up: its log must have time to tell."""
 
+SETTLED_AFTER: Final = timedelta(seconds=20)
+"""How long a brick must not run, or a volume not be known, before it counts as more than the middle of a
+command: the pool's commands were seen to take up to 8 s on a busy machine."""
+
 RESERVE: Final = 0.02
 """Part of a disk that a removal may not fill; glusterfs itself keeps the last 1 % (storage.reserve)."""
 
@@ -138,7 +142,12 @@ OWN_RULES: Final[tuple[Rule, ...]] = (join_again, revive_bricks)
 
 
 def _may_restart(cluster: Cluster) -> bool:
-    return cluster.own.restarted is None or cluster.at - cluster.own.restarted >= RESTART_AFTER
+    """Never in the middle of something: a glusterd that was ended while it put a new brick into its store
+    could not read the store any more (seen on 11.1)."""
+    own = cluster.own
+    if own.unwell_since is None or cluster.at - own.unwell_since < SETTLED_AFTER:
+        return False
+    return own.restarted is None or cluster.at - own.restarted >= RESTART_AFTER
 
 
 # -- what the actor does for the cluster -------------------------------------------------------------------

@@ -26,7 +26,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
         for node in (1, 2, 3, 4, 5):
             pool.power_on(node)
             pool.announce(node)
-        pool.want(1, 2, 3, 4, spares=(5,), grace=5)
+        pool.want(1, 2, 3, 4, spares=(5,), grace=3600)
         pool.settled(1, 2, 3, 4)
         pool.shell(1, MOUNT + "for i in $(seq 80); do head -c 20000 /dev/urandom > /run/t/f$i; done")
         yield pool
@@ -143,8 +143,10 @@ def test_two_lost_disks_of_one_set_are_left_to_a_person(pool: Pool) -> None:
     pool.power_off(3)
     pool.announce(3, ready=False)
     wait_for("both are seen down", lambda: not bricks(pool)[3][1])
+    pool.want(1, 2, 3, 4, spares=(5,), grace=5)
     wait_for("the spare is refused", lambda: "are not up" in pool.data("gluster-status")["doing"], 60)
     assert pool.log(1).count("replace-brick") == changes
+    pool.want(1, 2, 3, 4, spares=(5,), grace=3600)
     for node in (3, 4):
         pool.power_on(node)
         pool.announce(node)
@@ -154,6 +156,7 @@ def test_two_lost_disks_of_one_set_are_left_to_a_person(pool: Pool) -> None:
 def test_a_spare_takes_the_place_of_one_that_stays_away(pool: Pool, unharmed: None) -> None:
     all_well(pool)
     assert 5 not in bricks(pool)
+    pool.want(1, 2, 3, 4, spares=(5,), grace=5)
     pool.power_off(4)
     pool.announce(4, ready=False)
     wait_for("the spare has a brick", lambda: 5 in bricks(pool), 150)

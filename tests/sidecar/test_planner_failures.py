@@ -166,7 +166,7 @@ def test_a_blank_node_that_the_pool_knows_asks_to_be_let_in_and_learns_the_rest_
     blank = replace(world.cluster(2), pool=Pool("uuid-2", {}, None))
     assert planner.plan_own(blank, Settings()).steps == (do.ProbePeer(host(1)),)
     let_in = replace(blank, pool=Pool("uuid-2", world.cluster(2).pool.peers, None))  # type: ignore[union-attr]
-    assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
+    assert isinstance(planner.plan_own(long_so(let_in), Settings()).steps[0], do.RestartGlusterd)
 
 
 def test_nodes_that_were_detached_do_not_make_a_pool_of_their_own() -> None:
@@ -189,7 +189,7 @@ def test_it_learns_the_volume_also_while_no_copy_is_known_to_be_whole() -> None:
     world = formed(1, 2)
     world.notes = replace(world.notes, peers=frozenset({1, 2}), whole=frozenset())
     let_in = replace(world.cluster(2), pool=Pool("uuid-2", world.cluster(2).pool.peers, None))  # type: ignore[union-attr]
-    assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
+    assert isinstance(planner.plan_own(long_so(let_in), Settings()).steps[0], do.RestartGlusterd)
 
 
 def test_a_blank_node_that_nobody_knows_waits_to_be_invited() -> None:
@@ -203,6 +203,11 @@ def test_a_blank_node_that_nobody_knows_waits_to_be_invited() -> None:
 # -- a brick that died
 
 
+def long_so(cluster: Cluster) -> Cluster:
+    """The same, seen for a minute."""
+    return replace(cluster, own=replace(cluster.own, unwell_since=cluster.at - timedelta(minutes=1)))
+
+
 def with_dead_brick(own: Own) -> Cluster:
     cluster = formed(1, 2).cluster(2)
     assert cluster.pool
@@ -211,7 +216,8 @@ def with_dead_brick(own: Own) -> Cluster:
 
 def test_a_dead_brick_is_brought_back_by_its_own_node_without_force() -> None:
     assert isinstance(
-        planner.plan_own(with_dead_brick(Own(writable=True)), Settings()).steps[0], do.RestartGlusterd
+        planner.plan_own(long_so(with_dead_brick(Own(writable=True))), Settings()).steps[0],
+        do.RestartGlusterd,
     )
 
 
@@ -226,7 +232,16 @@ def test_a_dead_brick_is_brought_back_by_its_own_node_without_force() -> None:
     ids=["just tried", "read-only disk", "unknown disk", "lost disk"],
 )
 def test_a_brick_that_cannot_run_is_not_tried_again_and_again(own: Own) -> None:
-    assert planner.plan_own(with_dead_brick(own), Settings()).steps == ()
+    assert planner.plan_own(long_so(with_dead_brick(own)), Settings()).steps == ()
+
+
+def test_glusterd_is_not_ended_in_the_middle_of_a_command() -> None:
+    """A brick that is just being made does not run yet; ending glusterd then broke its store."""
+    cluster = with_dead_brick(Own(writable=True))
+    for since in (None, cluster.at, cluster.at - timedelta(seconds=19)):
+        young = replace(cluster, own=replace(cluster.own, unwell_since=since))
+        assert young.unwell
+        assert planner.plan_own(young, Settings()).steps == ()
 
 
 # -- a node that stays away

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gluster_sidecar import actions as do
 from gluster_sidecar import observe, planner, report
@@ -124,7 +124,13 @@ class SimulatedCluster:
             notes=self.notes,
             pool=Pool(f"uuid-{number}", peers, volume, running),
             holds_lease=self.lease == number,
-            own=Own(lost=node.lost, writable=True, restarted=node.restarted),
+            own=Own(
+                lost=node.lost,
+                writable=True,
+                restarted=node.restarted,
+                # Looks are farther apart here than commands are long.
+                unwell_since=gluster.now - timedelta(minutes=1),
+            ),
         )
         if volume is None or not volume.started or not planner.acts(cluster) or self.chance() < 0.03:
             return cluster
