@@ -102,6 +102,9 @@ def configuration() -> str:
         "    option transport-type socket\n"
         "    option transport.socket.keepalive-time 10\n"
         "    option transport.socket.keepalive-interval 2\n"
+        # A command that is on its way to a machine whose power is cut holds the volume's lock until the
+        # connection is given up: without this for up to 15 minutes, as TCP tries to send again. Seconds.
+        "    option transport.tcp-user-timeout 10\n"
         "    option transport.socket.read-fail-log off\n"
         "    option ping-timeout 0\n"
         "    option event-threads 1\n"
