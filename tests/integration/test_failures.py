@@ -138,7 +138,7 @@ def test_two_lost_disks_of_one_set_are_left_to_a_person(pool: Pool) -> None:
     pool.power_off(4)
     pool.announce(4, ready=False)
     wait_for("its brick is seen down", lambda: not bricks(pool)[4][1])
-    assert not whole(pool)
+    wait_for("it is not whole any more", lambda: not whole(pool))
     changes = pool.log(1).count("replace-brick")
     pool.power_off(3)
     pool.announce(3, ready=False)
