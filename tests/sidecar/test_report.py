@@ -111,3 +111,14 @@ def test_a_disk_takes_writes_if_its_file_system_does_whatever_this_containers_mo
     assert disk.writable("/data", line.format("ro,relatime", "rw")) is True
     assert disk.writable("/data", line.format("rw,relatime", "ro,errors=remount-ro")) is False
     assert disk.writable("/other", line.format("rw", "rw")) is None
+
+
+def test_a_shrink_is_settled_before_the_members_go_for_pulumi_deletes_them_after_it() -> None:
+    world = World()
+    world.add_nodes(1, 2, 3, 4)
+    world.want(1, 2, 3, 4)
+    world.run()
+    cluster = world.cluster(1)
+    assert cluster.plan
+    shrunk = replace(cluster, plan=replace(cluster.plan, nodes=frozenset({1, 2})))
+    assert report.plan_document(shrunk, STEADY)["settled"] == "1,2,3,4@x"
