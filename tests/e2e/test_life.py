@@ -115,7 +115,7 @@ def test_a_lost_disk_gets_a_new_brick_and_its_data_back(stack: Stack, known: dic
 
 
 @pytest.mark.skip(
-    reason="seen to pass; but the shrink below, of a set that a spare then stands in, was not seen since mended"
+    reason="seen to pass; but the shrink below, with a spare in the set, was not seen since it was mended"
 )
 def test_a_spare_takes_the_place_of_a_machine_that_stays_away(stack: Stack, known: dict[str, str]) -> None:
     stack.set(spareCount=1, graceSeconds=60)
