@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
@@ -71,26 +72,40 @@ def declare_access(
     name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions
 ) -> tuple[pulumi.Resource, ...]:
     """What must be there before a sidecar starts, and until the last one has gone."""
+    return (*grant(f"{name}-sidecar", NAME, RULES, args, opts), _declare_lease(name, args, opts))
+
+
+def grant(
+    name: str,
+    account_name: str,
+    rules: Sequence[tuple[str, str, tuple[str, ...]]],
+    args: GlusterClusterArgs,
+    opts: pulumi.ResourceOptions,
+) -> tuple[pulumi.Resource, ...]:
+    """A ServiceAccount that may do what `rules` say (API group, resource, verbs) in the namespace.
+
+    `name` is Pulumi's of all three objects, `account_name` Kubernetes' own.
+    """
     labels = layout.cluster_labels(args.cluster_name)
-    metadata = meta.ObjectMetaArgs(name=NAME, namespace=args.namespace, labels=labels)
-    account = core.ServiceAccount(f"{name}-sidecar", metadata=metadata, opts=opts)
+    metadata = meta.ObjectMetaArgs(name=account_name, namespace=args.namespace, labels=labels)
+    account = core.ServiceAccount(name, metadata=metadata, opts=opts)
     role = rbac.Role(
-        f"{name}-sidecar",
+        name,
         metadata=metadata,
         rules=[
             rbac.PolicyRuleArgs(api_groups=[group], resources=[resource], verbs=list(verbs))
-            for group, resource, verbs in RULES
+            for group, resource, verbs in rules
         ],
         opts=opts,
     )
     binding = rbac.RoleBinding(
-        f"{name}-sidecar",
+        name,
         metadata=metadata,
-        role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=NAME),
-        subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=NAME, namespace=args.namespace)],
+        role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=account_name),
+        subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=account_name, namespace=args.namespace)],
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[account, role])),
     )
-    return account, role, binding, _declare_lease(name, args, opts)
+    return account, role, binding
 
 
 def _declare_lease(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions) -> coordination.Lease:

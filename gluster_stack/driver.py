@@ -14,10 +14,10 @@ from gluster_sidecar import contract
 from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
-from pulumi_kubernetes.rbac import v1 as rbac
 from pulumi_kubernetes.storage import v1 as storage
 
 from gluster_stack import layout
+from gluster_stack.access import grant
 from gluster_stack.args import GlusterClusterArgs
 from gluster_stack.pod import environment
 
@@ -56,35 +56,9 @@ def declare_driver(
         ),
         opts=opts,
     )
-    needs = [driver, *after, *_declare_access(name, args, opts)]
+    needs = [driver, *after, *grant(f"{name}-client", HOLDER, RULES, args, opts)]
     pods = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=needs))
     return (driver, _declare_holder(name, args, pods), _declare_plugin(name, args, pods))
-
-
-def _declare_access(
-    name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions
-) -> tuple[pulumi.Resource, ...]:
-    metadata = meta.ObjectMetaArgs(
-        name=HOLDER, namespace=args.namespace, labels=layout.cluster_labels(args.cluster_name)
-    )
-    account = core.ServiceAccount(f"{name}-client", metadata=metadata, opts=opts)
-    role = rbac.Role(
-        f"{name}-client",
-        metadata=metadata,
-        rules=[
-            rbac.PolicyRuleArgs(api_groups=[group], resources=[resource], verbs=list(verbs))
-            for group, resource, verbs in RULES
-        ],
-        opts=opts,
-    )
-    binding = rbac.RoleBinding(
-        f"{name}-client",
-        metadata=metadata,
-        role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=HOLDER),
-        subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=HOLDER, namespace=args.namespace)],
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[account, role])),
-    )
-    return account, role, binding
 
 
 def _declare_holder(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions) -> apps.DaemonSet:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, BRICKS_FILE, PROBLEM_FILE, RESTART_FILE, START_FILE
-from .disk import writable
+from .disk import file_system_at, writable
 from .errors import SettingsError, SidecarError
 from .settings import Identity, Settings
 
@@ -46,12 +46,8 @@ class DiskError(SidecarError):
 def mount_type(mountinfo: str, directory: str) -> str | None:
     """The file system mounted at exactly `directory`, by the text of /proc/self/mountinfo; None if
     nothing is mounted there."""
-    found = None
-    for line in mountinfo.splitlines():
-        fields, _, source = line.partition(" - ")
-        if fields.split()[4] == directory:
-            found = source.split()[0]
-    return found
+    found = file_system_at(mountinfo, directory)
+    return found[0] if found else None
 
 
 def check_disk(disk: Path, owner: Mapping[str, object], mountinfo: str) -> None:

@@ -57,11 +57,18 @@ def usage(mount: str) -> Usage | None:
 def writable(mount: str, mountinfo: str) -> bool | None:
     """Whether the file system there takes writes, by the text of /proc/self/mountinfo; None if nothing is
     mounted there. This container's own mount is read-only in any case, so its options do not tell."""
+    found = file_system_at(mountinfo, mount)
+    return "ro" not in found[2].split(",") if found else None
+
+
+def file_system_at(mountinfo: str, directory: str) -> list[str] | None:
+    """Kind, source and options of the file system mounted at exactly `directory`, the uppermost of several,
+    by the text of /proc/self/mountinfo; None if nothing is mounted there."""
     found = None
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
-        if left.split()[4] == mount:
-            found = "ro" not in right.split()[2].split(",")
+        if left.split()[4] == directory:
+            found = right.split()
     return found
 
 

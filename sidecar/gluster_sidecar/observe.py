@@ -93,12 +93,13 @@ class Observer:
 
     def _own(self, cluster: Cluster) -> Own:
         usage = disk.usage(self.settings.disk)
+        problem = daemon_note(self.run_directory, PROBLEM_FILE)
         # The disk is visible only if it is mounted where it is expected; else nothing can be lost.
-        present = daemon_note(self.run_directory, PROBLEM_FILE) is None and usage is not None
+        present = problem is None and usage is not None
         host, volume = cluster.host(cluster.me), cluster.pool.volume if cluster.pool else None
         mine = [brick for brick in volume.bricks if brick.host == host] if volume else []
         return Own(
-            problem=daemon_note(self.run_directory, PROBLEM_FILE) or "",
+            problem=problem or "",
             lost=present and any(disk.is_there(brick.path) is False for brick in mine),
             writable=disk.writable(self.settings.disk, self.mountinfo.read_text()),
             restarted=self._restarted(),
