@@ -69,6 +69,25 @@ def test_a_machine_without_power_runs_nothing(lab: Lab) -> None:
     assert lab.node(1).boot_id() != first
 
 
+def test_two_labs_side_by_side_do_not_touch_each_other(lab: Lab, tmp_path: Path) -> None:
+    other = Lab(tmp_path / "other", Settings(nodes=1))
+    try:
+        lab.up(lambda _: None)
+        other.up(lambda _: None)
+        assert (lab.ready(), other.ready()) == ([1, 2], [1])
+        lab.kubectl("create", "configmap", "mine")
+        assert "mine" not in other.kubectl("get", "configmaps", "-o", "name")
+        before = {name: other.registry.get(name) for name in other.registry.names()}
+        lab.down()
+        assert leftovers(other.paths) != []
+        assert {name: other.registry.get(name) for name in other.registry.names()} == before
+        assert other.ready() == [1]
+        assert other.node_exec(1, ["hostname"]) == "kn1\n"
+    finally:
+        other.down()
+    assert leftovers(other.paths) == []
+
+
 @pytest.mark.parametrize("moment", ["certificates", "prepared", "API server ready"])
 def test_a_killed_start_is_cleaned(lab: Lab, moment: str) -> None:
     command = subprocess.Popen(
