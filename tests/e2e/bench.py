@@ -69,18 +69,17 @@ class Stack:
     def kubectl(self, *words: str) -> str:
         return self.lab.kubectl(*words)
 
-    def pods(self) -> dict[str, str]:
+    def pods(self, selector: str = "role=gluster") -> dict[str, str]:
         """Names and UIDs of the gluster pods that are not going away."""
         text = self.kubectl(
-            *("get", "pods", "-l", "role=gluster", "--no-headers", "-o"),
+            *("get", "pods", "-l", selector, "--no-headers", "-o"),
             "custom-columns=:.metadata.name,:.metadata.uid,:.metadata.deletionTimestamp",
         )
         return {w[0]: w[1] for line in text.splitlines() if (w := line.split())[2] == "<none>"}
 
     def pod(self, node: int) -> str:
-        return self.kubectl(
-            *("get", "pods", "-l", f"name=gluster-node-{node}", "-o", "jsonpath={.items[0].metadata.name}")
-        )
+        """Name of the node's pod; empty while there is none."""
+        return next(iter(self.pods(f"name=gluster-node-{node}")), "")
 
     def machine(self, pod: str) -> int:
         """Number of the lab's machine that the pod runs on."""
@@ -89,7 +88,8 @@ class Stack:
 
     def ready(self, pod: str) -> bool:
         status = '{.status.conditions[?(@.type=="Ready")].status}'
-        return self.kubectl("get", "pod", pod, "--ignore-not-found", "-o", f"jsonpath={status}") == "True"
+        command = ("get", "pod", pod, "--ignore-not-found", "-o", f"jsonpath={status}")
+        return bool(pod) and self.kubectl(*command) == "True"
 
     def gluster(self, *words: str, node: int = 1) -> str:
         return self.kubectl(
