@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from .execute import Executor
 from .health import Health
 from .kubernetes import Api, Object
 from .lease import Lease
+from .memory import Memory
 from .model import Cluster
 from .observe import Observer, Seen
 from .settings import Settings
@@ -45,7 +45,7 @@ class Loop:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     _caught_up: bool = False
-    _unwell_since: datetime | None = None
+    _memory: Memory = field(default_factory=Memory)
     _said: str = ""
     _failed: str = ""
     """What went wrong with the last step of the cluster; told, never decided on."""
@@ -86,7 +86,7 @@ class Loop:
         seen = self.observer.look(self.lease.held(self.clock()))
         if self._contend(seen.cluster) != seen.cluster.holds_lease:
             seen = self.observer.look(self.lease.held(self.clock()))
-        seen = self._with_memory(seen)
+        seen = replace(seen, cluster=self._memory.added_to(seen.cluster))
         cluster = seen.cluster
         known = report.addresses(cluster)
         if hosts.write(known, cluster.namespace):
@@ -103,13 +103,6 @@ class Loop:
         if planner.acts(cluster):
             self._report_cluster(seen, decision)
         return self._carry_out(seen, decision)
-
-    def _with_memory(self, seen: Seen) -> Seen:
-        """The one thing that a single look cannot tell: how long it has been so."""
-        cluster = seen.cluster
-        self._unwell_since = (self._unwell_since or cluster.at) if cluster.unwell else None
-        own = replace(cluster.own, unwell_since=self._unwell_since)
-        return replace(seen, cluster=replace(cluster, own=own))
 
     def _contend(self, cluster: Cluster) -> bool:
         if cluster.me not in cluster.seniority:
@@ -142,7 +135,7 @@ class Loop:
             place = disk.next_brick(self.settings.disk, {brick.path} if brick else ())
             usage = disk.usage(self.settings.disk)
             known = report.addresses(cluster).keys()
-            data = report.own_member(cluster, ready, known, pending, place, usage)
+            data = report.own_member(cluster, ready, known, pending, place, usage, caught_up=self._caught_up)
             self._write(seen.documents[name], data)
 
     def _behind(self, cluster: Cluster) -> int | None:
@@ -161,9 +154,9 @@ class Loop:
         except (ActionError, ObservationError) as error:
             log.info("heals are not known yet: %s", error)
             return None
-        answered = [c for b in own_set if b != brick and (c := counts.get(b.id)) is not None]
-        self._caught_up = len(answered) == len(own_set) - 1 and sum(answered) == 0
-        return sum(answered) if answered else None
+        behind = report.behind(own_set, brick, counts)
+        self._caught_up = behind == 0
+        return behind
 
     def _measure(self, cluster: Cluster, ready: report.Readiness, pending: int | None) -> None:
         pool = cluster.pool
