@@ -184,6 +184,8 @@ class StatusKey(StrEnum):
     PEERS = "peers"
     """Nodes in the pool as the actor's glusterd knows it: a node among them whose own glusterd is blank
     has lost its disk."""
+    TROUBLE = "trouble"
+    """What waits for a person, one a line; empty if nothing does."""
     SPLIT_BRAIN = "splitBrain"
     """Entries of which no copy is known to be right; empty when not known."""
 

@@ -581,8 +581,13 @@ def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> s
     if down := _down(volume.bricks):
         return f"bricks {', '.join(down)} are not up"
     members = {brick.host for brick in volume.bricks}
-    if away := sorted(h for h, p in _pool(cluster).peers.items() if h in members and not _well(p)):
-        return f"peers {', '.join(away)} are not connected"
+    peers = {h: p for h, p in _pool(cluster).peers.items() if h in members and not _well(p)}
+    if rejected := sorted(h for h, p in peers.items() if p.connected):
+        return f"glusterd does not take peers {', '.join(rejected)} for members of the pool"
+    if peers:
+        return f"peers {', '.join(sorted(peers))} are not connected"
+    if volume.split_brain:
+        return f"{volume.split_brain} entries have no copy that is known to be right"
     if busy := _busy(volume):
         return busy
     if heals_matter and volume.heals is None:

@@ -180,10 +180,36 @@ def status_document(cluster: Cluster, decision: Decision, settings: Settings) ->
         str(StatusKey.VOLUME): f"{settings.volume_name}: {described}",
         str(StatusKey.BRICKS): bricks,
         str(StatusKey.DOING): doing,
+        str(StatusKey.TROUBLE): "\n".join(troubles(cluster)),
         str(StatusKey.SPLIT_BRAIN): _split_brain(volume),
         **({str(StatusKey.WATCH): cluster.own.watch} if cluster.own.watch else {}),
         **_peers(cluster),
     }
+
+
+def troubles(cluster: Cluster) -> list[str]:
+    """What no sidecar may mend by itself, each with the way out (docs/failures.md)."""
+    return list(_troubles(cluster))
+
+
+def _troubles(cluster: Cluster) -> Iterator[str]:
+    peers = cluster.pool.peers.values() if cluster.pool else ()
+    volume = cluster.pool.volume if cluster.pool else None
+    if rejected := sorted(peer.host for peer in peers if peer.connected and not peer.in_cluster):
+        yield (
+            f"glusterd does not take {', '.join(rejected)} for members of the pool: what they have of it"
+            " differs; see `gluster peer status` and the log of glusterd there"
+        )
+    if volume is not None and volume.split_brain:
+        yield (
+            f"{volume.split_brain} entries have no copy that is known to be right:"
+            f" `gluster volume heal {volume.name} info split-brain`, and decide"
+        )
+    for node, member in sorted(cluster.members.items()):
+        if member.state is MemberState.BLOCKED:
+            yield f"node {node} is blocked: see its object"
+        elif member.free == 0:
+            yield f"the disk of node {node} is full: bigger disks, more nodes, or fewer files"
 
 
 def _split_brain(volume: Volume | None) -> str:
