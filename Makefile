@@ -1,5 +1,5 @@
 # Thin names for commands; each first makes sure of the virtual environment.
-.PHONY: up down status env shell test check bench format venv
+.PHONY: up down status env shell test check mutants bench format venv
 PYTHON := .venv/bin/python
 SHELL := /bin/bash
 # Left out until they are green as a whole: tests/standins (one rule of replacement disagrees) and the rest of
@@ -31,6 +31,10 @@ check: venv
 
 test: check
 	$(PYTHON) -m pytest -m lab $(LAB_TESTS)
+
+# Each mistake of tests/MISTAKES.md put into the code: its test must fail.
+mutants: venv
+	@$(PYTHON) -m tests.mutations
 
 # Figures that need no lab; nothing is judged.
 bench: venv

@@ -73,7 +73,7 @@ def _run(settings: Settings, identity: Identity, api: Api, *, dry_run: bool) -> 
     documents = Mirror(api, f"{core}/configmaps", {"labelSelector": KIND_LABEL}, wake.set)
     for mirror in (pods, documents):
         mirror.start()
-    gluster = Cli()
+    gluster = Cli(tally=api.tally)
     observer = Observer(settings, identity, gluster, pods.objects, documents.objects)
     loop = Loop(
         settings=settings,
@@ -81,7 +81,7 @@ def _run(settings: Settings, identity: Identity, api: Api, *, dry_run: bool) -> 
         executor=Executor(settings, gluster, api),
         api=api,
         lease=Lease(api, settings.namespace, identity.pod_name),
-        health=Health(),
+        health=Health(tally=api.tally),
         events=Events(api, settings.namespace, identity.pod_name),
         wake=wake,
     )

@@ -109,6 +109,9 @@ class MemberKey(StrEnum):
     """Where on its disk its next brick would be made; empty when not known."""
     HEALS = "heals"
     """Entries that wait to be healed onto or from its brick; empty when not known."""
+    CAUGHT_UP = "caughtUp"
+    """`StatusKey.WATCH` as it stood when its sidecar last knew that its brick has caught up since it was
+    started; empty while it has not, or that is not known."""
     KNOWS = "knows"
     """Numbers of the nodes whose addresses are in its hosts file."""
     LOST = "lost"
@@ -172,11 +175,17 @@ class StatusKey(StrEnum):
     WHOLE = "whole"
     """Bricks whose set was seen with nothing to heal and that have been up at every look since: only
     they are known to have every write. What is not noted is not known (law 4)."""
+    WATCH = "watch"
+    """Name of the actor's unbroken run of looks. What is noted as whole was seen by those who acted before,
+    too; in between a brick may have been away and back, so each node must have answered this name by
+    `MemberKey.CAUGHT_UP` before its brick is relied on."""
     AWAY = "away"
     """Nodes that stay away and since when, `3=2026-01-01T00:00:00+00:00` one a line."""
     PEERS = "peers"
     """Nodes in the pool as the actor's glusterd knows it: a node among them whose own glusterd is blank
     has lost its disk."""
+    TROUBLE = "trouble"
+    """What waits for a person, one a line; empty if nothing does."""
     SPLIT_BRAIN = "splitBrain"
     """Entries of which no copy is known to be right; empty when not known."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import xml.etree.ElementTree as ET
+from collections import Counter
 from typing import Final, Protocol
 
 from .errors import ActionError
@@ -34,14 +35,18 @@ class Gluster(Protocol):
 class Cli:
     """`Gluster` by the real CLI."""
 
-    def __init__(self, program: str = "gluster") -> None:
+    def __init__(self, program: str = "gluster", tally: Counter[str] | None = None) -> None:
+        """`tally`: counts the commands (`metrics.HELP`)."""
         self._program = program
+        self._tally: Counter[str] = Counter() if tally is None else tally
 
     def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
+        self._tally['gluster_commands_total{kind="ask"}'] += 1
         return self._run(words, seconds)
 
     def change(self, *words: str) -> None:
         log.info("gluster %s", " ".join(words))
+        self._tally['gluster_commands_total{kind="change"}'] += 1
         self._run(words, CHANGE_SECONDS)
 
     def _run(self, words: tuple[str, ...], seconds: int) -> ET.Element:

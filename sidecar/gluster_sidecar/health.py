@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
+from . import metrics
 from .contract import HEALTH_PORT
 from .report import Readiness
 
@@ -20,7 +22,8 @@ class Health:
     """Written by the loop, read by the probes' threads; each attribute is replaced whole."""
 
     readiness: Readiness = field(default_factory=lambda: Readiness(False, "no look yet"))
-    metrics: dict[str, float] = field(default_factory=dict)
+    gauges: Mapping[str, float] = field(default_factory=dict)
+    tally: metrics.Tally = field(default_factory=metrics.Tally)
     turned_at: float = field(default_factory=time.monotonic)
 
     def answer(self, path: str) -> tuple[int, str]:
@@ -30,8 +33,7 @@ class Health:
         if path == "/readyz":
             return (200 if self.readiness.ready else 503), self.readiness.why + "\n"
         if path == "/metrics":
-            lines = [f"gluster_sidecar_{name} {value:g}" for name, value in sorted(self.metrics.items())]
-            return 200, "\n".join(lines) + "\n"
+            return 200, metrics.text({**self.gauges, **self.tally})
         return 404, "known: /healthz /readyz /metrics\n"
 
 

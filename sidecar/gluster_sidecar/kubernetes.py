@@ -10,6 +10,7 @@ import json
 import logging
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,8 @@ class Api:
     def __init__(self, server: str, *, token_file: Path | None, context: ssl.SSLContext | None) -> None:
         self._server = server
         self._token_file = token_file
+        self.tally: Counter[str] = Counter()
+        """Counts the requests (`metrics.HELP`)."""
         self._pool = urllib3.PoolManager(ssl_context=context, retries=False, maxsize=6)
 
     @classmethod
@@ -59,6 +62,7 @@ class Api:
         if self._token_file is not None:
             # Read anew for each request: bound tokens are replaced within the hour (mistake 5).
             headers["Authorization"] = f"Bearer {self._token_file.read_text().strip()}"
+        self.tally[f'api_requests_total{{verb="{"WATCH" if "watch" in query else method}"}}'] += 1
         url = f"{self._server}{path}?{urlencode(query)}" if query else self._server + path
         try:
             answer = self._pool.request(

@@ -8,12 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from . import disk, hosts, parse, planner, report
-from .actions import NoteBalanced, NoteHealth, NoteRebalance, Wait
+from . import disk, hosts, metrics, parse, planner, report
+from .actions import Action, NoteBalanced, NoteHealth, NoteRebalance, Wait
 from .contract import PLAN_NAME, START_FILE, STATUS_NAME, endpoint_slice_name, member_name
 from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
 from .events import Events
@@ -21,6 +20,7 @@ from .execute import Executor
 from .health import Health
 from .kubernetes import Api, Object
 from .lease import Lease
+from .memory import Memory
 from .model import Cluster
 from .observe import Observer, Seen
 from .settings import Settings
@@ -45,8 +45,10 @@ class Loop:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     _caught_up: bool = False
-    _unwell_since: datetime | None = None
+    _memory: Memory = field(default_factory=Memory)
     _said: str = ""
+    _troubles: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    """Those of the last look, and those that were told."""
     _failed: str = ""
     """What went wrong with the last step of the cluster; told, never decided on."""
 
@@ -64,11 +66,14 @@ class Loop:
                 pause = 0
             except SidecarError as error:
                 log.warning("cycle failed: %s", error)
+                self.health.tally["cycles_failed_total"] += 1
                 if isinstance(error, ObservationError):
                     self.health.readiness = report.Readiness(False, str(error))
                 pause = self.settings.unhealthy_seconds
             self.health.turned_at = time.monotonic()
-            self.health.metrics["cycle_seconds"] = self.clock() - started
+            took = {"cycle_seconds": self.clock() - started}
+            self.health.gauges = {**self.health.gauges, **took}
+            self.health.tally["cycles_total"] += 1
             self.stop.wait(SETTLE_SECONDS)
             if not self.stop.is_set():
                 self.wake.wait(pause)
@@ -86,30 +91,25 @@ class Loop:
         seen = self.observer.look(self.lease.held(self.clock()))
         if self._contend(seen.cluster) != seen.cluster.holds_lease:
             seen = self.observer.look(self.lease.held(self.clock()))
-        seen = self._with_memory(seen)
+        seen = replace(seen, cluster=self._memory.added_to(seen.cluster))
         cluster = seen.cluster
         known = report.addresses(cluster)
         if hosts.write(known, cluster.namespace):
             log.info("hosts file: %s", ", ".join(f"{n}={a}" for n, a in sorted(known.items())))
         self._let_glusterd_start(cluster, cluster.me in known)
-        self._report_own(seen)
+        ready, pending = self._report_own(seen)
         own = planner.plan_own(cluster, self.settings)
         for step in own.steps:
             if not isinstance(step, Wait):
                 self._announce(seen, cluster.me, own.rule, str(step))
-                self.executor.apply(step)
+                self._apply(step)
         decision = planner.plan(cluster, self.settings)
         self._say(seen, decision)
+        self.health.gauges = metrics.of(cluster, (own, decision), ready, pending)
         if planner.acts(cluster):
             self._report_cluster(seen, decision)
+            self._say_troubles(seen)
         return self._carry_out(seen, decision)
-
-    def _with_memory(self, seen: Seen) -> Seen:
-        """The one thing that a single look cannot tell: how long it has been so."""
-        cluster = seen.cluster
-        self._unwell_since = (self._unwell_since or cluster.at) if cluster.unwell else None
-        own = replace(cluster.own, unwell_since=self._unwell_since)
-        return replace(seen, cluster=replace(cluster, own=own))
 
     def _contend(self, cluster: Cluster) -> bool:
         if cluster.me not in cluster.seniority:
@@ -130,20 +130,20 @@ class Loop:
         draft.write_text(json.dumps({"uuid": member.uuid if member else None}))
         draft.rename(self.start_file)
 
-    def _report_own(self, seen: Seen) -> None:
+    def _report_own(self, seen: Seen) -> tuple[report.Readiness, int | None]:
         cluster = seen.cluster
         ready = report.readiness(cluster, self._behind(cluster))
         self.health.readiness = ready
         brick = report.own_brick(cluster)
         pending = disk.pending_heals(brick.path) if brick else None
-        self._measure(cluster, ready, pending)
         name = member_name(cluster.me)
         if name in seen.documents:
             place = disk.next_brick(self.settings.disk, {brick.path} if brick else ())
             usage = disk.usage(self.settings.disk)
             known = report.addresses(cluster).keys()
-            data = report.own_member(cluster, ready, known, pending, place, usage)
+            data = report.own_member(cluster, ready, known, pending, place, usage, caught_up=self._caught_up)
             self._write(seen.documents[name], data)
+        return ready, pending
 
     def _behind(self, cluster: Cluster) -> int | None:
         """Entries this node's set waits to heal; asked only from a brick's start until it is whole."""
@@ -161,19 +161,9 @@ class Loop:
         except (ActionError, ObservationError) as error:
             log.info("heals are not known yet: %s", error)
             return None
-        answered = [c for b in own_set if b != brick and (c := counts.get(b.id)) is not None]
-        self._caught_up = len(answered) == len(own_set) - 1 and sum(answered) == 0
-        return sum(answered) if answered else None
-
-    def _measure(self, cluster: Cluster, ready: report.Readiness, pending: int | None) -> None:
-        pool = cluster.pool
-        self.health.metrics |= {
-            "ready": ready.ready,
-            "actor": planner.acts(cluster),
-            "glusterd_up": pool is not None,
-            "peers_connected": sum(p.connected for p in pool.peers.values()) if pool else 0,
-            "pending_heals": -1 if pending is None else pending,
-        }
+        behind = report.behind(own_set, brick, counts)
+        self._caught_up = behind == 0
+        return behind
 
     def _report_cluster(self, seen: Seen, decision: planner.Decision) -> None:
         cluster = seen.cluster
@@ -227,7 +217,7 @@ class Loop:
             if not self.lease.held(self.clock()):
                 raise ActionError(f"the lease ran out before {step}: looks again")
             try:
-                self.executor.apply(step)
+                self._apply(step)
             except ActionError as error:
                 self._failed = str(error)
                 self._announce(seen, None, decision.rule, self._failed, warning=True)
@@ -240,6 +230,10 @@ class Loop:
             self.lease.contend(self.clock(), 0)
         return done
 
+    def _apply(self, step: Action) -> None:
+        self.health.tally["steps_total"] += 1
+        self.executor.apply(step)
+
     def _say(self, seen: Seen, decision: planner.Decision) -> None:
         line = f"{decision.rule}: {decision.waits_for}" if decision.waits_for else decision.rule
         if line == self._said:
@@ -248,6 +242,14 @@ class Loop:
         self._said = line
         if decision.waits_for and planner.acts(seen.cluster):
             self._announce(seen, None, decision.rule, decision.waits_for)
+
+    def _say_troubles(self, seen: Seen) -> None:
+        """Once each, when seen twice: a peer that is just being let in looks rejected for a moment."""
+        now, (before, told) = frozenset(report.troubles(seen.cluster)), self._troubles
+        for trouble in sorted(now & before - told):
+            log.warning("for a person: %s", trouble)
+            self._announce(seen, None, "trouble", trouble, warning=True)
+        self._troubles = (now, now & (before | told))
 
     def _announce(
         self, seen: Seen, node: int | None, rule: str, message: str, *, warning: bool = False

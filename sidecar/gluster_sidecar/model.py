@@ -51,6 +51,10 @@ class Member:
     spare: bool = False
     lost: bool = False
     """The volume has a brick on it that is not on its disk."""
+    heals: int | None = None
+    """Entries of which its brick said last that another brick of its set lacks them."""
+    caught_up: str = ""
+    """The `Notes.watch` in which it last said that its brick has caught up; empty if it has not."""
     used: int | None = None
     free: int | None = None
     """Bytes of its disk."""
@@ -86,6 +90,8 @@ class Notes:
     """Id of the rebalance that had been seen before that one; tells an old result from a new one."""
     whole: frozenset[str] = frozenset()
     """Bricks that are known to have every write."""
+    watch: str = ""
+    """Name of the actor's unbroken run of looks, as it told the other nodes."""
     away: Mapping[int, datetime] = field(default_factory=dict)
     """Nodes that stay away, and since when."""
     peers: frozenset[int] = frozenset()
@@ -213,6 +219,8 @@ class Own:
     """When this sidecar last had glusterd started anew."""
     unwell_since: datetime | None = None
     """Since when every look of this sidecar has found its glusterd `unwell`; None if the last did not."""
+    watch: str = ""
+    """Name of the unbroken run of looks as the actor that this is one of; empty if it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +254,13 @@ class Cluster:
         return host_name(node, self.namespace)
 
     @property
+    def outcast(self) -> bool:
+        """This node's glusterd takes itself for a member of a pool that no longer knows it: it was detached
+        by force while it was away. What it knows of the pool and the volume is of another time."""
+        peers = self.notes.peers
+        return self.pool is not None and not self.pool.blank and bool(peers) and self.me not in peers
+
+    @property
     def unwell(self) -> bool:
         """A start of this node's glusterd would help, if this stays so: its brick does not run, or it is
         in a pool whose volume it does not know."""
@@ -276,7 +291,7 @@ class Cluster:
                 continue
             knows = _KNOWS.get(member.state, 2)
             if node == self.me and self.pool is not None:  # fresher than what it last reported
-                knows = 0 if self.pool.volume is not None else 1 if self.pool.peers else 2
+                knows = 2 if self.outcast else 0 if self.pool.volume else 1 if self.pool.peers else 2
             blank = knows == 2
             # A teardown needs no state, so whoever lives may carry it out.
             fit = (blank and self.plan is not None, not pod.ready, blank, node in leaving)

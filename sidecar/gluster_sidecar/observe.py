@@ -211,6 +211,8 @@ def member(item: Object) -> Member | None:
         place=data.get(MemberKey.PLACE) or None,
         spare=data.get(MemberKey.SPARE) == "true",
         lost=data.get(MemberKey.LOST) == "true",
+        heals=_count(data.get(MemberKey.HEALS)),
+        caught_up=data.get(MemberKey.CAUGHT_UP, ""),
         used=_count(data.get(MemberKey.USED)),
         free=_count(data.get(MemberKey.FREE)),
     )
@@ -240,6 +242,7 @@ def notes(item: Object | None) -> Notes:
         rebalance_bricks=frozenset(data.get(StatusKey.REBALANCE_BRICKS, "").split()),
         rebalance_after=data.get(StatusKey.REBALANCE_AFTER, ""),
         whole=frozenset(data.get(StatusKey.WHOLE, "").split()),
+        watch=data.get(StatusKey.WATCH, ""),
         away=_times(data.get(StatusKey.AWAY, "")),
         peers=_nodes(data.get(StatusKey.PEERS, "")),
     )

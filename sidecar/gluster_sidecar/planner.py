@@ -105,7 +105,9 @@ def needs_heals(cluster: Cluster) -> bool:
         return False
     untrusted = {brick.id for brick in volume.bricks} - cluster.notes.whole
     unready = any(brick.node and not _ready(cluster.pod(brick.node)) for brick in volume.bricks)
-    return bool(untrusted or unready or cluster.leaving or any(map(cluster.outdated, cluster.pods)))
+    accusing = any(_accuses(cluster, brick) for brick in volume.bricks)
+    changing = cluster.leaving or any(map(cluster.outdated, cluster.pods))
+    return bool(untrusted or unready or accusing or changing)
 
 
 # -- what a node does for itself -------------------------------------------------------------------------
@@ -118,14 +120,16 @@ def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     (seen on glusterd 10.3 and 11.1).
     """
     pool = cluster.pool
-    if pool is None or cluster.me not in cluster.notes.peers:
+    if pool is None or cluster.me not in cluster.notes.peers or pool.volume is not None:
         return
-    if pool.blank:
-        there = cluster.notes.peers & in_a_pool(cluster)
-        others = [n for n in cluster.seniority if n in there]
-        if others:
-            yield ProbePeer(cluster.host(others[0]))
-    elif pool.volume is None and _remember_a_volume(cluster) and _may_restart(cluster):
+    # Nobody else can let it in: one that lost its disk at the same time may still be said to be a peer.
+    knowing = [n for n in cluster.seniority if n in cluster.notes.peers & _hold_bricks(cluster)]
+    strangers = [n for n in knowing if cluster.host(n) not in pool.peers]
+    if pool.blank or 0 < len(strangers) == len(knowing):
+        there = strangers or [n for n in cluster.seniority if n in cluster.notes.peers & in_a_pool(cluster)]
+        if there:
+            yield ProbePeer(cluster.host(there[0]))
+    elif _remember_a_volume(cluster) and _may_restart(cluster):
         yield RestartGlusterd("it is in the pool again and does not know the volume yet")
 
 
@@ -191,13 +195,28 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
         else:
             # A brick that died and came back between two looks is told by its own node, which is not
             # Ready before it has caught up.
-            stayed = [b for b in one if b.online and b.node and _ready(cluster.pod(b.node))]
+            stayed = [b for b in one if b.online and _has_caught_up(cluster, b)]
             # One that was up, but where clients did not reach it, is told by those that have what it lacks.
-            # While a brick is away, it is that one which the others have entries for.
-            accusers = set() if _down(one) else {b.id for b in one if volume.pending.get(b.id)}
+            # While a brick is away, it is that one which the others have entries for; what it had itself
+            # when it went, its node's last word says.
+            gone = [b for b in one if b.online is not True]
+            accusers = {b.id for b in gone if _accuses(cluster, b)}
+            accusers |= set() if gone else {b.id for b in one if volume.pending.get(b.id)}
             noted = [b.id for b in stayed if b.id in cluster.notes.whole and not accusers - {b.id}]
             found |= set(noted)
     return frozenset(found)
+
+
+def _has_caught_up(cluster: Cluster, brick: Brick) -> bool:
+    """As its own node said last, in whatever watch."""
+    member = cluster.members.get(brick.node or 0)
+    return member is not None and bool(member.caught_up) and _ready(cluster.pod(member.node))
+
+
+def _accuses(cluster: Cluster, brick: Brick) -> bool:
+    """Its own node said last that another brick of its set lacks something, or could not tell (law 4)."""
+    member = cluster.members.get(brick.node or 0)
+    return member is None or member.heals != 0
 
 
 def _away(cluster: Cluster, volume: Volume) -> Mapping[int, datetime]:
@@ -543,6 +562,12 @@ def _remember_a_volume(cluster: Cluster) -> frozenset[int]:
     return joined or frozenset(node for node in noted if node is not None)
 
 
+def _hold_bricks(cluster: Cluster) -> frozenset[int]:
+    """Other nodes that said that their glusterd has a brick of the volume."""
+    known = (MemberState.JOINED, MemberState.DRAINING)
+    return frozenset(n for n, m in cluster.members.items() if n != cluster.me and m.state in known)
+
+
 def in_a_pool(cluster: Cluster) -> frozenset[int]:
     """Other nodes that said that their glusterd has peers."""
     known = (MemberState.PEER, MemberState.JOINED, MemberState.DRAINING)
@@ -556,8 +581,13 @@ def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> s
     if down := _down(volume.bricks):
         return f"bricks {', '.join(down)} are not up"
     members = {brick.host for brick in volume.bricks}
-    if away := sorted(h for h, p in _pool(cluster).peers.items() if h in members and not _well(p)):
-        return f"peers {', '.join(away)} are not connected"
+    peers = {h: p for h, p in _pool(cluster).peers.items() if h in members and not _well(p)}
+    if rejected := sorted(h for h, p in peers.items() if p.connected):
+        return f"glusterd does not take peers {', '.join(rejected)} for members of the pool"
+    if peers:
+        return f"peers {', '.join(sorted(peers))} are not connected"
+    if volume.split_brain:
+        return f"{volume.split_brain} entries have no copy that is known to be right"
     if busy := _busy(volume):
         return busy
     if heals_matter and volume.heals is None:
@@ -571,18 +601,26 @@ def _unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...],
     """Law 3 for one brick of a set: why the others may not be left alone with its data.
 
     A brick that is gone cannot be asked what it had; so all others must be known to have every write,
-    by having been up ever since the set was last seen with nothing to heal.
+    by having been up ever since the set was last seen with nothing to heal: at every look of those who
+    acted, and by its own node's word in this very watch for the time between them.
     """
     others = tuple(other for other in one if other != brick)
     if down := _down(others):
         return f"bricks {', '.join(down)} of the same set are not up"
     if unknown := [other.id for other in others if other.id not in cluster.notes.whole]:
         return f"bricks {', '.join(unknown)} may lack writes: they were away since the set was last whole"
+    if silent := [other.id for other in others if not _answered(cluster, other)]:
+        return f"the nodes of bricks {', '.join(silent)} have not said in this watch that they have caught up"
     peers = _pool(cluster).peers.values()
     connected = 1 + sum(map(_well, peers))
     if 2 * connected <= 1 + len(peers):
         return f"only {connected} of {1 + len(peers)} nodes of the pool are connected: no quorum"
     return _busy(volume)
+
+
+def _answered(cluster: Cluster, brick: Brick) -> bool:
+    member = cluster.members.get(brick.node or 0)
+    return member is not None and bool(cluster.own.watch) and member.caught_up == cluster.own.watch
 
 
 def _replace(cluster: Cluster, volume: Volume, brick: Brick, new: str) -> Iterator[Step]:

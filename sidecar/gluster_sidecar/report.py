@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from .model import Brick, Cluster, Plan, Pool, Volume
 from .planner import Decision, in_a_pool
 from .settings import Settings
 
+NO_WATCH = "before any watch"
 _ONLINE = {True: "online", False: "offline", None: "unknown"}
 
 
@@ -22,17 +23,25 @@ class Readiness:
 
 
 def own_brick(cluster: Cluster) -> Brick | None:
-    volume = cluster.pool.volume if cluster.pool else None
+    """None also for one in the volume as an outcast remembers it."""
+    volume = cluster.pool.volume if cluster.pool and not cluster.outcast else None
     host = cluster.host(cluster.me)
     return next((brick for brick in volume.bricks if brick.host == host), None) if volume else None
+
+
+def behind(one: Iterable[Brick], brick: Brick, counts: Mapping[str, int | None]) -> int | None:
+    """Entries that `brick` may lack, by the words of all others of its set; None unless all of them answer,
+    for those that do would count what the silent one lacks as well."""
+    found = [counts.get(other.id) for other in one if other != brick]
+    known = [count for count in found if count is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def readiness(cluster: Cluster, behind: int | None) -> Readiness:
     """Ready means: the machine may be taken away only if another copy is whole.
 
-    `behind`: entries that wait to be healed in this node's set as far as its other bricks answer;
-    None when none of them does. Never depends on quorum or on another node's arrival, or a first
-    `pulumi up` would wait for itself.
+    `behind`: as above; while another copy is away, that one's pod is not ready, which protects this one.
+    Never depends on quorum or on another node's arrival, or a first `pulumi up` would wait for itself.
     """
     if cluster.own.problem:
         return Readiness(False, cluster.own.problem)
@@ -43,6 +52,8 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
     if cluster.pool.blank and cluster.me in cluster.notes.peers and in_a_pool(cluster):
         return Readiness(False, "its disk is blank, but the pool knows it: it joins again")
     brick, volume = own_brick(cluster), cluster.pool.volume
+    if cluster.outcast:
+        return Readiness(True, "the pool does not know it any more: waits to be invited again")
     if brick is None or volume is None or not volume.started:
         return Readiness(True, "waits to be invited" if brick is None else "waits for the volume to start")
     if cluster.own.lost:
@@ -61,6 +72,8 @@ def own_member(
     pending: int | None,
     place: str | None,
     usage: Usage | None = None,
+    *,
+    caught_up: bool = False,
 ) -> dict[str, str]:
     """The data this node writes into its own membership object.
 
@@ -69,19 +82,22 @@ def own_member(
     said = {
         MemberKey.WHY: ready.why,
         MemberKey.KNOWS: format_nodes(known),
-        MemberKey.HEALS: "" if pending is None else str(pending),
+        MemberKey.CAUGHT_UP: (cluster.notes.watch or NO_WATCH) if caught_up else "",
         MemberKey.PLACE: place or "",
         MemberKey.LOST: str(cluster.own.lost).lower(),
         # In steps, or every file written would be a write to Kubernetes too.
         MemberKey.USED: _stepped(usage.used) if usage else "",
         MemberKey.FREE: _stepped(usage.free) if usage else "",
     }
-    pool = cluster.pool
+    pool, brick = cluster.pool, own_brick(cluster)
+    if pending is not None:
+        said[MemberKey.HEALS] = str(pending)
+    elif brick is not None and not cluster.own.lost:
+        said[MemberKey.HEALS] = ""  # of a brick whose disk was lost, its last word stands
     if cluster.own.problem:
         said |= {MemberKey.STATE: MemberState.BLOCKED, MemberKey.JOINED: "false"}
     if pool is None:
         return {str(key): value for key, value in said.items()}
-    brick = own_brick(cluster)
     serves = bool(brick and pool.volume and pool.volume.started and pool.brick_running)
     said |= {
         MemberKey.UUID: pool.uuid,
@@ -99,7 +115,7 @@ def _stepped(size: int) -> str:
 def _state(cluster: Cluster, pool: Pool, brick: Brick | None) -> MemberState:
     if brick is not None:
         return MemberState.DRAINING if cluster.me in cluster.leaving else MemberState.JOINED
-    return MemberState.WAITING if pool.blank else MemberState.PEER
+    return MemberState.WAITING if pool.blank or cluster.outcast else MemberState.PEER
 
 
 def plan_document(cluster: Cluster, decision: Decision, failed: str = "") -> dict[str, str]:
@@ -164,9 +180,36 @@ def status_document(cluster: Cluster, decision: Decision, settings: Settings) ->
         str(StatusKey.VOLUME): f"{settings.volume_name}: {described}",
         str(StatusKey.BRICKS): bricks,
         str(StatusKey.DOING): doing,
+        str(StatusKey.TROUBLE): "\n".join(troubles(cluster)),
         str(StatusKey.SPLIT_BRAIN): _split_brain(volume),
+        **({str(StatusKey.WATCH): cluster.own.watch} if cluster.own.watch else {}),
         **_peers(cluster),
     }
+
+
+def troubles(cluster: Cluster) -> list[str]:
+    """What no sidecar may mend by itself, each with the way out (docs/failures.md)."""
+    return list(_troubles(cluster))
+
+
+def _troubles(cluster: Cluster) -> Iterator[str]:
+    peers = cluster.pool.peers.values() if cluster.pool else ()
+    volume = cluster.pool.volume if cluster.pool else None
+    if rejected := sorted(peer.host for peer in peers if peer.connected and not peer.in_cluster):
+        yield (
+            f"glusterd does not take {', '.join(rejected)} for members of the pool: what they have of it"
+            " differs; see `gluster peer status` and the log of glusterd there"
+        )
+    if volume is not None and volume.split_brain:
+        yield (
+            f"{volume.split_brain} entries have no copy that is known to be right:"
+            f" `gluster volume heal {volume.name} info split-brain`, and decide"
+        )
+    for node, member in sorted(cluster.members.items()):
+        if member.state is MemberState.BLOCKED:
+            yield f"node {node} is blocked: see its object"
+        elif member.free == 0:
+            yield f"the disk of node {node} is full: bigger disks, more nodes, or fewer files"
 
 
 def _split_brain(volume: Volume | None) -> str:

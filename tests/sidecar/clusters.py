@@ -23,7 +23,7 @@ from gluster_sidecar.model import (
 from gluster_sidecar.settings import Settings
 from hypothesis import strategies as st
 
-from tests.sidecar.world import NAMESPACE, START, host
+from tests.sidecar.world import NAMESPACE, START, WATCH, host
 
 COUNTS = st.none() | st.integers(0, 2)
 
@@ -57,6 +57,8 @@ def members(draw: st.DrawFn, node: int) -> Member:
         place=draw(st.sampled_from(("/data/brick-9", "/data/brick", None))),
         spare=draw(st.sampled_from((False, False, True))),
         lost=draw(st.sampled_from((False, False, True))),
+        heals=draw(st.sampled_from((0, 0, 1, None))),
+        caught_up=draw(st.sampled_from((WATCH, WATCH, "2@then", ""))),
         used=draw(st.sampled_from((1, None))),
         free=draw(st.sampled_from((9, None))),
     )
@@ -124,7 +126,11 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
         ),
         pool=draw(st.sampled_from((pool, pool, None))),
         holds_lease=draw(st.sampled_from((True, True, True, False))),
-        own=Own(writable=draw(st.sampled_from((True, False, None))), lost=draw(st.booleans())),
+        own=Own(
+            writable=draw(st.sampled_from((True, False, None))),
+            lost=draw(st.booleans()),
+            watch=draw(st.sampled_from((WATCH, ""))),
+        ),
     )
     return found, Settings(replication=replica)
 

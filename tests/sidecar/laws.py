@@ -59,6 +59,9 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
     others = [brick for brick in one if brick.id != old]
     if not all(brick.online is True and brick.id in whole for brick in others):
         return "another copy is not up or not known to be whole"
+    words = [cluster.members[b.node or 0].caught_up for b in others if b.node in cluster.members]
+    if len(words) < len(others) or not cluster.own.watch or set(words) != {cluster.own.watch}:
+        return "another copy's node did not say in this watch that it has caught up"
     if new in {b.id for b in volume.bricks}:
         return "the new brick is one already"
     if any(b.host == new.split(":")[0] for b in volume.bricks if b.id != old):

@@ -35,6 +35,9 @@ def test_a_refusal_is_an_error_in_glusters_own_words(tmp_path: Path) -> None:
     for script in (answer(-1, busy), answer(-1, busy) + "; exit 1", f"echo '{busy}' >&2; exit 1"):
         with pytest.raises(ActionError, match="Another transaction is in progress"):
             cli(tmp_path, script).change("volume", "start", "data")
+    for known in ("volume data already exists", "Volume data does not exist", "is already part of a volume"):
+        with pytest.raises(ActionError, match=known):
+            cli(tmp_path, answer(-1, known)).change("volume", "create", "data")
 
 
 def test_an_answer_that_is_none_is_an_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from gluster_sidecar import actions as do
 from gluster_sidecar import planner
 from gluster_sidecar.settings import Settings
@@ -49,6 +50,36 @@ def test_a_dead_node_without_a_spare_keeps_nobody_from_being_invited() -> None:
     world.pods[2] = replace(world.pods[2], ready=False)
     world.add_nodes(3)
     assert world.decide().steps == (do.ProbePeer(host(3)),)
+
+
+def test_a_peer_that_is_gone_and_comes_back_takes_no_command() -> None:
+    """Mistake 25: a passing disconnect had glusterd stopped and its files rewritten on a healthy node."""
+    world = formed(1, 2)
+    world.down, world.away = {2}, {2}
+    world.pods[2] = replace(world.pods[2], ready=False)
+    world.decide()
+    for heals in (None, 4, 0):
+        world.heals = heals
+        for node in (1, 2):
+            assert world.decide().steps == ()
+            assert planner.plan_own(world.cluster(node), world.settings).steps == ()
+        world.down, world.away = set(), set()
+        world.pods[2] = replace(world.pods[2], ready=True)
+
+
+@pytest.mark.parametrize(("connected", "in_cluster"), [(True, False), (False, True), (False, False)])
+def test_a_peer_is_well_only_if_connected_and_in_the_cluster(connected: bool, in_cluster: bool) -> None:
+    """Mistake 13: "Peer Rejected" and half accepted peers were taken for members, or for dead disks."""
+    world = formed(1, 2)
+    world.add_nodes(3, 4)
+    while world.decide().rule == "invite":
+        world.apply(world.decide().steps[0])
+    cluster = world.cluster(1)
+    assert cluster.pool
+    assert isinstance(planner.plan(cluster, world.settings).steps[0], do.AddBricks)
+    ill = replace(cluster.pool.peers[host(4)], connected=connected, in_cluster=in_cluster)
+    pool = replace(cluster.pool, peers={**cluster.pool.peers, host(4): ill})
+    assert planner.plan(replace(cluster, pool=pool), world.settings).rule == "steady"
 
 
 def test_every_name_of_a_cluster_may_be_another() -> None:

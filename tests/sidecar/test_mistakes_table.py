@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+from tests import mutations
+
 TESTS = Path(__file__).parents[1]
 ROWS = [line for line in (TESTS / "MISTAKES.md").read_text().splitlines() if line.startswith("| ")]
 
@@ -26,3 +28,13 @@ def test_every_mistake_has_its_row_with_a_test_or_says_what_is_missing() -> None
     assert numbered == list(range(1, 29))
     rows = [row for row in ROWS if not row.startswith(("| # |", "| scenario |"))]
     assert [row for row in rows if "::" not in row and "missing:" not in row] == []
+
+
+def test_each_mistake_is_put_into_the_code_by_make_mutants() -> None:
+    firsts = {m[1]: m[2] for row in ROWS if (m := re.match(r"\| (\d+) \|[^`]*`([\w/]+\.py::\w+)`", row))}
+    assert {one.row: one.test for one in mutations.MISTAKES} == firsts
+
+
+def test_what_the_mutants_change_stands_in_the_code() -> None:
+    for one in (*mutations.MISTAKES, *mutations.LAWS):
+        assert (mutations.ROOT / one.file).read_text().count(one.was) == 1, one.row

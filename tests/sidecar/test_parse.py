@@ -41,6 +41,18 @@ def test_peers(folder: Path) -> None:
     assert parse.peers(xml(folder, "peer-status-down"))[host(2)].connected is False
 
 
+def test_a_peer_has_its_nodes_name_whichever_name_comes_first() -> None:
+    """Mistake 27: one node under two names was taken for two, one of them gone."""
+    names = ("machine-2.internal", host(2))
+    for first, other in (names, names[::-1]):
+        answer = (
+            f"<cliOutput><peerStatus><peer><uuid>u</uuid><hostname>{first}</hostname><hostnames>"
+            f"<hostname>{first}</hostname><hostname>{other}</hostname></hostnames>"
+            "<connected>1</connected><state>3</state></peer></peerStatus></cliOutput>"
+        )
+        assert list(parse.peers(ET.fromstring(answer))) == [host(2)]
+
+
 def test_a_volume_is_found_by_its_whole_name(folder: Path) -> None:
     """Mistake 11: `data` was taken to exist if `data2` did."""
     assert parse.volume(xml(folder, "volume-info"), "dat") is None

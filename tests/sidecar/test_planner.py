@@ -196,6 +196,16 @@ def test_a_node_that_lost_its_state_does_not_lead_those_who_kept_theirs() -> Non
     assert itself.seniority == (2, 1), "it knows before its report says so"
 
 
+def test_a_dead_server1_is_followed_by_the_next_though_its_pod_still_runs() -> None:
+    """Mistake 7: a dead machine's pod keeps the phase `Running`, and led for ever."""
+    world = formed(1, 2)
+    world.pods[1] = replace(world.pods[1], ready=False)
+    assert world.pods[1].running
+    assert world.cluster(2).server1 == 2
+    world.pods[2] = replace(world.pods[2], ready=False)
+    assert world.cluster(2).server1 == 1, "if nobody is ready, the oldest acts all the same"
+
+
 def test_an_older_node_that_comes_late_does_not_make_a_second_pool() -> None:
     """Node 3 is the oldest, but its image came last: 1 and 2 are a pool by then."""
     world = World()

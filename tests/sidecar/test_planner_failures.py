@@ -304,16 +304,17 @@ def test_one_that_is_replaced_and_comes_back_waits_as_the_spare_did() -> None:
 
 
 def test_no_quorum_no_replacement() -> None:
-    world = formed(1, 2, 3, 4, spares=(5,))
+    world = formed(1, 2, 3, 4, 5, 6, spares=(7,))
     silence(world, 3)
     world.decide()
     world.now += timedelta(seconds=600)
     cluster = world.cluster(1)
     assert cluster.pool
-    peers = {h: replace(p, connected=h == host(4)) for h, p in cluster.pool.peers.items()}
-    cluster = replace(cluster, pool=replace(cluster.pool, peers=peers))
-    decision = planner.plan(cluster, world.settings)
-    assert not any(isinstance(step, do.ReplaceBrick) for step in decision.steps)
+    for connected, refused in (({2, 4, 7}, False), ({4, 7}, True)):
+        peers = {h: replace(p, connected=h in map(host, connected)) for h, p in cluster.pool.peers.items()}
+        decision = planner.plan(replace(cluster, pool=replace(cluster.pool, peers=peers)), world.settings)
+        assert ("no quorum" in decision.waits_for) is refused
+        assert any(isinstance(step, do.ReplaceBrick) for step in decision.steps) is not refused
 
 
 def test_a_spare_holds_no_brick_until_it_is_needed() -> None:

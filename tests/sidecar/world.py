@@ -17,6 +17,7 @@ from gluster_sidecar.model import (
     Cluster,
     Member,
     Notes,
+    Own,
     Peer,
     Plan,
     Pod,
@@ -28,6 +29,7 @@ from gluster_sidecar.model import (
 from gluster_sidecar.settings import Settings
 
 NAMESPACE = "default"
+WATCH = "1@now"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -60,6 +62,10 @@ class World:
     """Nodes whose glusterd does not answer either."""
     spares: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
+    words: dict[int, int | None] = field(default_factory=dict)
+    """What nodes said last that others of their set lack."""
+    caught_up: dict[int, str] = field(default_factory=dict)
+    """In which watch they said last that they have caught up, where it is not the actor's own."""
     places: dict[int, str] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
     free: dict[int, int] = field(default_factory=dict)
@@ -118,6 +124,8 @@ class World:
                 knows=frozenset(self.pods),
                 spare=node in self.spares,
                 lost=node in self.lost,
+                heals=self.words.get(node, 0),
+                caught_up=self.caught_up.get(node, WATCH),
                 used=self.used.get(node, 1 << 30),
                 free=self.free.get(node, 9 << 30),
             )
@@ -139,6 +147,7 @@ class World:
             notes=self.notes,
             pool=Pool(f"uuid-{me}", peers, volume, True),
             holds_lease=holds_lease,
+            own=Own(watch=WATCH),
         )
 
     def decide(self) -> planner.Decision:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gluster_sidecar import actions as do
 from gluster_sidecar import observe, planner, report
@@ -128,8 +128,6 @@ class SimulatedCluster:
                 lost=node.lost,
                 writable=True,
                 restarted=node.restarted,
-                # Looks are farther apart here than commands are long.
-                unwell_since=gluster.now - timedelta(minutes=1),
             ),
         )
         if volume is None or not volume.started or not planner.acts(cluster) or self.chance() < 0.03:
@@ -164,7 +162,7 @@ class SimulatedCluster:
         if not node.powered or not node.api:
             return False
         self._contend(number)
-        cluster = self.look(number)
+        cluster = node.memory.added_to(self.look(number))
         self._report(node, cluster)
         happens()
         if not node.powered:
@@ -183,26 +181,30 @@ class SimulatedCluster:
 
     def _report(self, node: Node, cluster: Cluster) -> None:
         pool = self.gluster.main
-        behind: int | None = None
+        behind = pending = None
         volume = node.volume
         if volume and volume.started and pool is node.shared and (mine := node.own_bricks):
             index = next(i for i, one in enumerate(volume.sets) if mine[0] in one)
-            others = [b for b in volume.sets[index] if b != mine[0] and self.gluster.up(b)]
-            behind = sum(self.gluster.pending(index, b) for b in others) if others else None
-            node.caught_up = node.serves and (
-                node.caught_up or (behind == 0 and len(others) == volume.replica - 1)
-            )
+            if mine[0].path in node.folders:
+                pending = self.gluster.pending(index, mine[0])
+            others = [b for b in volume.sets[index] if b != mine[0]]
+            if all(map(self.gluster.up, others)):
+                behind = sum(self.gluster.pending(index, b) for b in others)
+            node.caught_up = node.serves and (node.caught_up or behind == 0)
             behind = 0 if node.caught_up else behind
         ready = report.readiness(cluster, behind)
         self.pods[node.number] = replace(self.pods[node.number], ready=ready.ready)
         if (document := self.documents.get(node.number)) is not None:
             usage = Usage(1 << 30, 9 << 30)
-            document.data |= report.own_member(cluster, ready, self.pods, 0, node.place, usage)
+            document.data |= report.own_member(
+                cluster, ready, self.pods, pending, node.place, usage, caught_up=node.caught_up
+            )
         if planner.acts(cluster):
-            peers = observe.notes(
+            said = observe.notes(
                 {"data": report.status_document(cluster, planner.Decision(""), self.settings)}
             )
-            self.notes = replace(self.notes, peers=peers.peers or self.notes.peers)
+            peers, watch = said.peers or self.notes.peers, said.watch or self.notes.watch
+            self.notes = replace(self.notes, peers=peers, watch=watch)
 
     def _carry_out(self, node: Node, decision: planner.Decision) -> bool:
         self.said[node.number] = decision

@@ -163,6 +163,6 @@ class History:
             moved = self.gluster.end_tasks() or moved
             self.gluster.pass_time(61)
             quiet = 0 if moved else quiet + 1
-            if quiet == 3 or any(node.stranded for node in self.gluster.nodes.values()):
+            if quiet == 3:
                 return
         raise AssertionError("does not come to rest\n" + self.story())

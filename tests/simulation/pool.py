@@ -20,9 +20,12 @@ from datetime import UTC, datetime, timedelta
 
 from gluster_sidecar import actions as do
 from gluster_sidecar.contract import host_name, node_of_host
+from gluster_sidecar.memory import Memory
 from gluster_sidecar.model import Brick, Task, TaskState, Volume
 
 NAMESPACE = "default"
+LOOKS_APART = timedelta(seconds=100)
+"""Looks of one sidecar at most, while nothing keeps it from them: time passes in larger steps here."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -70,13 +73,13 @@ class Node:
     learned: bool = True
     """glusterd was started since it was let into the pool again."""
     restarted: datetime | None = None
+    memory: Memory = field(default_factory=lambda: Memory(LOOKS_APART))
+    """Of its sidecar."""
 
     @property
     def stranded(self) -> bool:
-        """Detached by force while it was away, and it does not know; or two that lost their disks at one
-        moment found each other first. A matter for a person, and glusterd's own doings there are not
-        imitated."""
-        return self.number not in self.shared.peers or not (self.learned or self.shared.volume)
+        """Detached by force while it was away, and it does not know."""
+        return self.number not in self.shared.peers
 
     @property
     def place(self) -> str:
@@ -268,7 +271,7 @@ class GlusterPool:
 
     def start(self, node: Node) -> None:
         """Power back, or glusterd started anew: it learns the pool and starts its brick."""
-        node.powered, node.caught_up = True, False
+        node.powered, node.caught_up, node.memory = True, False, Memory(LOOKS_APART)
         node.learned = node.learned or node.number in node.shared.peers
         node.serves = bool(node.own_bricks) and not node.lost
 
@@ -392,6 +395,10 @@ class GlusterPool:
         other = self.nodes.get(node_of_host(name) or 0)
         _must(other is not None and self.linked(me, other), "it does not answer")
         assert other is not None
+        if other.stranded and other.shared is me.shared:  # it knows who calls, and learns what is new
+            me.shared.peers.add(other.number)
+            other.learned = True
+            return
         if me.number in other.shared.peers:  # a blank node that the pool knows asks to be let in again
             if me.shared is not other.shared:
                 me.shared, me.learned = other.shared, False

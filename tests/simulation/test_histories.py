@@ -19,8 +19,6 @@ BLOCKS = 8
 def converged(history: History) -> str:
     """Why the plan does not hold; empty if it does."""
     cluster, shared = history.cluster, history.gluster.main
-    if any(node.stranded for node in history.gluster.nodes.values()):
-        return ""
     if shared is None or shared.volume is None or not shared.volume.started:
         return "no started volume"
     holders = [brick for brick in shared.volume.bricks if history.gluster.up(brick)]

@@ -1,0 +1,373 @@
+"""`make mutants`: each mistake of the original put into the code, and the test that must then fail.
+
+A mutant is a copy of the product and its tests with one text replaced; the file at hand is never touched.
+Prints a line for each and ends with 1 if a test passed all the same, or if the text is no longer there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+COPIED: Final = ("gluster_stack", "sidecar", "tests", "pyproject.toml", "Pulumi.yaml", "__main__.py")
+SIDECAR: Final = "sidecar/gluster_sidecar"
+SECONDS: Final = 600
+
+
+@dataclass(frozen=True)
+class Mutant:
+    row: str
+    """Of `MISTAKES.md`, or the law that it breaks."""
+    file: str
+    was: str
+    """Stands in the file exactly once."""
+    becomes: str
+    test: str
+    """As pytest names it, below `tests/`."""
+
+
+def mutant(row: str, module: str, was: str, becomes: str, test: str) -> Mutant:
+    """Of a module of the sidecar."""
+    return Mutant(row, f"{SIDECAR}/{module}.py", was, becomes, f"sidecar/{test}")
+
+
+MISTAKES: Final = (
+    mutant(
+        "1",
+        "settings",
+        'text = environ.get(variable, "")',
+        "text = environ[variable]",
+        "test_settings.py::test_without_an_environment_the_originals_defaults_hold",
+    ),
+    mutant(
+        "2",
+        "settings",
+        "        return int(text)\n\n    return read",
+        "        return text  # type: ignore[return-value]\n\n    return read",
+        "test_settings.py::test_numbers_are_numbers",
+    ),
+    mutant(
+        "3",
+        "settings",
+        'node: int = field(metadata={"variable": PREFIX + "NODE_NUMBER", "read": _integer(1, 100_000)})',
+        'node: int = field(kw_only=True, default=1, metadata={"variable": PREFIX + "NODE_NUMBER",'
+        ' "read": _integer(1, 100_000)})',
+        "test_settings.py::test_a_sidecar_must_be_told_which_node_it_is",
+    ),
+    mutant(
+        "4",
+        "settings",
+        'pod_name: str = field(metadata={"variable": PREFIX + "POD_NAME", "read": _SET})',
+        'pod_name: str = _setting("POD_NAME", _SET, "the-machine")',
+        "test_settings.py::test_a_sidecar_must_be_told_which_node_it_is",
+    ),
+    mutant(
+        "5",
+        "kubernetes",
+        'f"Bearer {self._token_file.read_text().strip()}"',
+        'self.__dict__.setdefault("kept", f"Bearer {self._token_file.read_text().strip()}")',
+        "test_kubernetes.py::test_a_token_that_was_replaced_is_read_anew",
+    ),
+    mutant(
+        "6",
+        "gluster",
+        '"--mode=script", f"--timeout={seconds}", *words]',
+        "*words]",
+        "test_gluster.py::test_no_command_asks_a_question_or_waits_for_ever",
+    ),
+    mutant(
+        "7",
+        "model",
+        "not pod.ready, blank, node in leaving)",
+        "False, blank, node in leaving)",
+        "test_planner.py::test_a_dead_server1_is_followed_by_the_next_though_its_pod_still_runs",
+    ),
+    mutant(
+        "8",
+        "planner",
+        "return cluster.server1 == cluster.me and cluster.holds_lease",
+        "return cluster.server1 == cluster.me or cluster.holds_lease",
+        "test_planner.py::test_only_the_holder_of_the_lease_acts_and_only_as_server1",
+    ),
+    mutant(
+        "9",
+        "planner",
+        "    tear_down,\n    keep_members,\n    know_the_pool,\n",
+        "    tear_down,\n    keep_members,\n",
+        "test_planner.py::test_a_blank_pool_is_not_built_anew_over_nodes_that_remember_one",
+    ),
+    mutant(
+        "10",
+        "gluster",
+        'if root.findtext("opRet", "0") != "0":',
+        'if root.findtext("opRet", "0") != "0" and "exist" not in (root.findtext("opErrstr") or "exist"):',
+        "test_gluster.py::test_a_refusal_is_an_error_in_glusters_own_words",
+    ),
+    mutant(
+        "11",
+        "parse",
+        'if _text(element, "name") != name:',
+        'if name not in _text(element, "name"):',
+        "test_parse.py::test_a_volume_is_found_by_its_whole_name",
+    ),
+    mutant(
+        "12",
+        "planner",
+        "elif bricks := _bricks(cluster, _sets_of(cluster, candidates, settings.replication)):",
+        "elif bricks := _bricks(cluster, _sets_of(cluster, candidates, 2)[:2]):",
+        "test_planner.py::test_all_nodes_at_once_become_one_volume_in_full_sets",
+    ),
+    mutant(
+        "13",
+        "planner",
+        "return peer.connected and peer.in_cluster",
+        "return peer.connected",
+        "test_mistakes.py::test_a_peer_is_well_only_if_connected_and_in_the_cluster",
+    ),
+    mutant(
+        "14",
+        "planner",
+        "misnamed = member.uuid is not None and member.uuid in known",
+        "misnamed = False",
+        "test_planner_failures.py::test_a_peer_under_a_wrong_name_gets_its_own",
+    ),
+    mutant(
+        "15",
+        "planner",
+        "= (join_again, revive_bricks)",
+        "= (join_again,)",
+        "test_planner_failures.py::test_a_dead_brick_is_brought_back_by_its_own_node_without_force",
+    ),
+    Mutant(
+        "16",
+        "gluster_stack/client.py",
+        'cluster_ip="None",',
+        'cluster_ip="None",\n            selector=labels,',
+        "stack/test_cluster.py::test_the_clients_entry_is_filled_by_the_sidecars_alone",
+    ),
+    mutant(
+        "17",
+        "planner",
+        "    sets = {(node - 1) // replication for node in candidates}\n",
+        "    return candidates[: -(-len(candidates) // replication) * replication]\n"
+        "    sets = {(node - 1) // replication for node in candidates}\n",
+        "test_planner.py::test_one_node_of_a_pair_waits_for_the_other",
+    ),
+    mutant(
+        "18",
+        "planner",
+        "    if bricks == notes.balanced:\n        return\n",
+        "    if bricks == notes.balanced or bricks == notes.rebalance_bricks:\n        return\n",
+        "test_planner.py::test_a_rebalance_that_never_started_is_started_by_the_next_actor",
+    ),
+    mutant(
+        "19",
+        "planner",
+        "        if volume.replica != settings.replication:\n            return  #",
+        "        if False:\n            return  #",
+        "test_mistakes.py::test_another_replication_changes_no_volume_that_exists",
+    ),
+    mutant(
+        "20",
+        "planner",
+        "if node == cluster.me or member.terminating or cluster.host(node) in pool.peers:",
+        "if member.terminating or cluster.host(node) in pool.peers:",
+        "test_mistakes.py::test_nobody_probes_itself",
+    ),
+    mutant(
+        "21",
+        "planner",
+        "over = cluster.at - since >= timedelta(seconds=plan.grace_seconds)",
+        "over = True",
+        "test_planner_failures.py::test_a_node_within_its_grace_is_waited_for",
+    ),
+    mutant(
+        "22",
+        "planner",
+        "if node == cluster.me or (peer and _well(peer)):\n            found.append(node)",
+        "if node == cluster.me or peer is None:\n            found.append(node)",
+        "test_planner_failures.py::test_a_spare_takes_the_place_of_one_that_stays_away",
+    ),
+    mutant(
+        "23",
+        "planner",
+        "if unknown := [other.id for other in others if other.id not in cluster.notes.whole]:",
+        "if unknown := [other.id for other in others if not other.online]:",
+        "test_planner_failures.py::test_the_last_good_copy_is_never_left_alone",
+    ),
+    mutant(
+        "24",
+        "parse",
+        "int(count) if count.isdecimal() else None",
+        "int(count) if count.isdecimal() else 0",
+        "test_parse.py::test_heals_of_a_brick_that_does_not_answer_are_unknown_not_zero",
+    ),
+    mutant(
+        "25",
+        "planner",
+        "    pool, own = cluster.pool, cluster.own\n",
+        "    pool, own = cluster.pool, cluster.own\n"
+        "    if pool and not all(peer.connected for peer in pool.peers.values()):\n"
+        '        yield RestartGlusterd("a peer is gone")\n',
+        "test_mistakes.py::test_a_peer_that_is_gone_and_comes_back_takes_no_command",
+    ),
+    mutant(
+        "26",
+        "planner",
+        "    pool = _pool(cluster)\n    known = ",
+        "    pool = _pool(cluster)\n"
+        "    if not all(map(_well, pool.peers.values())):\n"
+        '        yield Wait("a peer is gone")\n'
+        "    known = ",
+        "test_mistakes.py::test_a_dead_node_without_a_spare_keeps_nobody_from_being_invited",
+    ),
+    mutant(
+        "27",
+        "parse",
+        "host = next((name for name in names if node_of_host(name) is not None), names[0])",
+        "host = names[0]",
+        "test_parse.py::test_a_peer_has_its_nodes_name_whichever_name_comes_first",
+    ),
+    Mutant(
+        "28",
+        "gluster_stack/membership.py",
+        "                depends_on=[*after],\n",
+        "                depends_on=[],\n",
+        "stack/test_cluster.py::test_deletion_goes_plan_member_controller_claim_disk",
+    ),
+)
+
+LAWS: Final = (
+    mutant(
+        "law 1: the lease",
+        "lease",
+        "return now - self._renewed_at < DURATION_SECONDS - RENEW_SECONDS / 2",
+        "return now - self._renewed_at < 2 * DURATION_SECONDS",
+        "test_lease.py::test_who_does_not_renew_loses_it_before_anybody_can_take_it",
+    ),
+    mutant(
+        "law 2: a disk of another life",
+        "planner",
+        'if cluster.members[n].place != f"{settings.disk}/brick"]',
+        "if cluster.members[n].place is None]",
+        "test_planner_failures.py::test_no_volume_is_made_over_a_disk_that_was_a_brick",
+    ),
+    mutant(
+        "law 3: quorum",
+        "planner",
+        "if 2 * connected <= 1 + len(peers):",
+        "if connected < 1:",
+        "test_planner_failures.py::test_no_quorum_no_replacement",
+    ),
+    mutant(
+        "law 3: between two actors",
+        "planner",
+        "if silent := [other.id for other in others if not _answered(cluster, other)]:",
+        "if silent := [other.id for other in others if not other.online]:",
+        "test_planner_gaps.py::test_a_survivor_is_relied_on_once_its_node_has_answered_in_this_watch",
+    ),
+    mutant(
+        "law 3: the last word of one that is gone",
+        "planner",
+        "accusers = {b.id for b in gone if _accuses(cluster, b)}",
+        "accusers = set[str]()",
+        "test_planner_gaps.py::test_the_last_word_of_a_brick_that_is_gone_counts",
+    ),
+    mutant(
+        "law 3: started while nobody looked",
+        "planner",
+        "stayed = [b for b in one if b.online and _has_caught_up(cluster, b)]",
+        "stayed = [b for b in one if b.online]",
+        "test_planner_gaps.py::test_a_survivor_that_was_started_in_the_gap_is_no_source",
+    ),
+    mutant(
+        "law 3: a slow actor",
+        "memory",
+        "if self._watched is None or cluster.at - self._watched > self.gap:",
+        "if self._watched is None:",
+        "test_planner_gaps.py::test_a_watch_is_one_run_of_looks_by_one_actor",
+    ),
+    mutant(
+        "law 4: a removal's failures",
+        "planner",
+        "elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume.bricks):",
+        "elif removal.state is TaskState.DONE and not removal.failures and not _down(volume.bricks):",
+        "test_planner.py::test_a_removal_with_files_that_did_not_move_is_never_committed",
+    ),
+    mutant(
+        "law 6: an unmounted disk",
+        "daemon",
+        'if mount_type(mountinfo, str(disk)) in (None, "overlay", "tmpfs"):',
+        'if mount_type(mountinfo, str(disk)) == "tmpfs":',
+        "test_daemon.py::test_a_folder_that_is_no_mount_is_refused",
+    ),
+    mutant(
+        "law 7: an outcast leads",
+        "model",
+        "knows = 2 if self.outcast else 0 if self.pool.volume",
+        "knows = 0 if self.pool.volume",
+        "test_planner_gaps.py::test_an_outcast_does_not_lead_and_says_that_it_waits",
+    ),
+    mutant(
+        "law 7: two blank nodes stay among themselves",
+        "planner",
+        "if pool.blank or 0 < len(strangers) == len(knowing):",
+        "if pool.blank:",
+        "test_planner_gaps.py::test_two_that_lost_their_disks_at_once_ask_one_that_has_the_volume",
+    ),
+    mutant(
+        "Ready waits for one that is away",
+        "report",
+        "return sum(known) if len(known) == len(found) else None",
+        "return sum(known) if known else None",
+        "test_planner_gaps.py::test_what_a_brick_lacks_is_known_only_if_all_others_of_its_set_answer",
+    ),
+)
+
+
+def survives(one: Mutant, folder: Path) -> str:
+    """Why the mutant is not caught; empty if its test fails, as it must."""
+    file = folder / one.file
+    before = file.read_text()
+    if before.count(one.was) != 1:
+        return f"its text stands {before.count(one.was)} times in {one.file}"
+    file.write_text(before.replace(one.was, one.becomes))
+    try:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{one.test}"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+    finally:
+        file.write_text(before)
+    # 1: tests ran and some failed. Anything else, such as a test that is not found, proves nothing.
+    return "" if done.returncode == 1 else f"pytest ended with {done.returncode}: {done.stdout[-300:]}"
+
+
+def main(rows: list[str]) -> int:
+    """`rows`: only those, by the beginning of their names."""
+    chosen = [m for m in (*MISTAKES, *LAWS) if not rows or any(m.row.startswith(row) for row in rows)]
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        folder = Path(name)
+        for part in COPIED:
+            ignored = shutil.ignore_patterns("__pycache__")
+            source, target = ROOT / part, folder / part
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=ignored)
+            else:
+                shutil.copy(source, target)
+        for one in chosen:
+            why = survives(one, folder)
+            failed += bool(why)
+            line = f"SURVIVES {one.row}: {one.test}: {why}" if why else f"caught {one.row}: {one.test}"
+            print(line, flush=True)
+    print(f"{len(chosen) - failed} of {len(chosen)} caught")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
