@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from . import mounts
+from . import group, mounts
 from .client import LOOK_SECONDS, STOP_SECONDS, Client, Servers
 from .errors import Code, Refusal
 from .record import Record
@@ -111,6 +111,7 @@ class Holder:
         handle = _open(client, use)
         try:
             if not there:
+                _give(handle, use)
                 os.makedirs(target, mode=0o750, exist_ok=True)
                 mounts.lay_floor(target)
             source = f"/proc/self/fd/{handle}"
@@ -277,8 +278,24 @@ def _is_ours(there: list[mounts.Mount]) -> bool:
 
 def _words(use: Use) -> str:
     where = f"{use.volume}/{use.directory}".rstrip("/")
-    how = ", ".join([use.volume_id, *(["read-only"] if use.read_only else []), *use.options])
+    more = ["read-only"] if use.read_only else [] if use.group is None else [f"fsGroup {use.group}"]
+    how = ", ".join([use.volume_id, *more, *use.options])
     return f"{where} ({how})"
+
+
+def _give(folder: int, use: Use) -> None:
+    """Gives the folder to the pod's fsGroup, if it is nobody's yet."""
+    if use.group is None or use.read_only:
+        return
+    try:
+        given = group.give(folder, use.group)
+    except OSError as error:
+        raise Refusal(
+            Code.FAILED_PRECONDITION,
+            f"fsGroup {use.group}: {_words(use)} cannot be given to that group: {error.strerror}",
+        ) from error
+    if not given:
+        log.warning("fsGroup %d: %s belongs to another group and stays so", use.group, _words(use))
 
 
 def _open(client: Client, use: Use) -> int:
