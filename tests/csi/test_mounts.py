@@ -316,6 +316,29 @@ def test_a_new_holder_goes_on_where_the_old_one_ended(pods: Any, machine: Machin
     container.shell("rm /mnt/volume/file")
 
 
+def test_a_holder_that_ends_lets_the_pods_go_first(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    container = pod.container()
+    machine.end_holder()
+    assert container.shell("echo last > /mnt/volume/words").stderr == ""
+    assert machine.holder_runs()
+    pod.end()
+    wait_for("it ends", lambda: not machine.holder_runs())
+    assert "is still in use" not in machine.log()
+    machine.start_holder()
+    after = pods().publish()
+    assert machine.shell(f"cat {after.target}/words && rm {after.target}/words") == "last\n"
+
+
+def test_a_holder_that_ends_does_not_wait_for_ever(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    machine.end_holder()
+    wait_for("it ends", lambda: not machine.holder_runs())
+    assert f"{pod.target} is still in use" in machine.log()
+    assert machine.clients() == []
+    machine.start_holder()
+
+
 def test_after_a_restart_of_the_machine_nothing_is_mounted_by_itself(pods: Any, machine: Machine) -> None:
     pod = pods().publish()
     machine.kill_holder()

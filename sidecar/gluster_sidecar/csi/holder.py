@@ -35,6 +35,7 @@ LOCK_SECONDS: Final = 20
 FIRST_PAUSE: Final = 0.2
 LAST_PAUSE: Final = 10.0
 """Seconds before a client that ended or could not start is started again; doubled each time."""
+LEAVE_LOOK_SECONDS: Final = 0.1
 STEADY_SECONDS: Final = 60
 """A client that lived this long is started again at once."""
 
@@ -60,6 +61,14 @@ class Holder:
                 self._record.drop(target)  # the machine was started anew since: the kubelet publishes
         for client in waiting:
             self._spawn(self._revive, client)
+
+    def await_unpublished(self, seconds: float) -> None:
+        """Returns when nothing is published any more, or after `seconds`."""
+        end = time.monotonic() + seconds
+        while (left := self._record.all()) and time.monotonic() < end:
+            time.sleep(LEAVE_LOOK_SECONDS)
+        for target, use in left.items():
+            log.warning("%s is still in use and loses %s for now", target, _words(use))
 
     def stop(self) -> None:
         """Ends the clients, which flush what they hold; targets stay, dead, for the next holder."""
