@@ -48,10 +48,10 @@ def declare_driver(
             attach_required=False,
             pod_info_on_mount=False,
             volume_lifecycle_modes=["Persistent"],
-            # Groups are set by the kubelet for whoever asks by fsGroup; a large volume is better asked
-            # with fsGroupChangePolicy OnRootMismatch.
-            fs_group_policy="File",
-            # FUSE takes no label at mount time for one pod and another for the next.
+            # Never the kubelet: it would change every file of what many share, at each pod's start. The
+            # driver gives the pod's folder to the group instead (VOLUME_MOUNT_GROUP).
+            fs_group_policy="None",
+            # A FUSE file system has one label for all that is in it, of the policy (fusefs_t).
             se_linux_mount=False,
         ),
         opts=opts,

@@ -54,7 +54,7 @@ while :; do wait -n || sleep 0.2; done'
 HOLDER: Final = """
 import logging, pathlib, signal, sys, threading
 from gluster_sidecar import contract
-from gluster_sidecar.csi import hold, link
+from gluster_sidecar.csi import hold
 from gluster_sidecar.csi.holder import Holder
 from gluster_sidecar.csi.record import Record
 logging.basicConfig(stream=sys.stderr, level=logging.INFO)
@@ -64,12 +64,7 @@ folder = pathlib.Path(contract.driver_folder("default"))
 folder.mkdir(parents=True, exist_ok=True)
 record = Record(folder / "published.json")
 holder = Holder(hold.PLACE, hold.LOGS, record, lambda: ["member"], contract.KUBELET_FOLDER)
-holder.start()
-server = link.Server(folder / link.SOCKET, holder.methods())
-threading.Thread(target=server.serve_forever, daemon=True).start()
-stop.wait()
-server.shutdown()
-holder.stop()
+hold.hold(holder, folder, stop)
 """
 """`gluster_sidecar.csi.hold` without an API server to ask for addresses."""
 
@@ -168,6 +163,13 @@ class Machine:
         """With all that it started, as the end of its container would; it stays away."""
         self.shell("rm /run/go-holder; kill -9 $(cat /run/holder.pid)")
         self.kill_clients()
+
+    def end_holder(self) -> None:
+        """As the end of its pod, or of its machine, begins; it stays away."""
+        self.shell("rm /run/go-holder; kill -TERM $(cat /run/holder.pid)")
+
+    def holder_runs(self) -> bool:
+        return self._ok("grep -q '^State:.[RSD]' /proc/$(cat /run/holder.pid)/status")
 
     def kill_clients(self) -> None:
         self.shell("kill -9 $(pgrep -x -r S,R,D glusterfs) || true")

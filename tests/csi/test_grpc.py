@@ -151,7 +151,11 @@ def test_the_node_is_named_and_can_do_what_it_says(driver: Driver) -> None:
     assert info.node_id == "kn1"
     answer = driver.call(serve.NODE, csi.NodeGetCapabilitiesRequest(), csi.NodeGetCapabilitiesResponse)
     kinds = csi.NodeServiceCapability.RPC
-    assert {c.rpc.type for c in answer.capabilities} == {kinds.GET_VOLUME_STATS, kinds.VOLUME_CONDITION}
+    assert {c.rpc.type for c in answer.capabilities} == {
+        kinds.GET_VOLUME_STATS,
+        kinds.VOLUME_CONDITION,
+        kinds.VOLUME_MOUNT_GROUP,
+    }
 
 
 @pytest.mark.parametrize(
@@ -173,7 +177,8 @@ def test_publish_twice_asks_the_holder_twice_for_the_same(driver: Driver, holder
     assert first == second
     assert first[0] == "publish"
     assert first[1]["target"] == TARGET
-    assert first[1]["use"]["volume"] == "data"
+    # No more than that: a holder of an older version must understand it.
+    assert first[1]["use"] == {"volume_id": "v", "volume": "data"}
 
 
 @pytest.mark.parametrize("field", ["volume_id", "target_path", "volume_capability"])
@@ -198,6 +203,7 @@ def test_publish_without_a_field_is_refused_and_asks_nobody(
         (csi.VolumeCapability(access_mode=MODE(mode=MODE.SINGLE_NODE_WRITER)), "no block devices"),
         (capability(fs_type="ext4"), "fs_type ext4"),
         (capability(mount_flags=["nobarrier"]), "nobarrier is not known"),
+        (capability(volume_mount_group="staff"), "volume_mount_group: 'staff' is no number"),
     ],
 )
 def test_publish_with_a_capability_that_cannot_be(
@@ -211,7 +217,7 @@ def test_publish_with_a_capability_that_cannot_be(
 def test_every_access_mode_can_be_had(driver: Driver, holder: Holder, mode: int) -> None:
     driver.publish(volume_capability=capability(mode))
     reads = {MODE.SINGLE_NODE_READER_ONLY, MODE.MULTI_NODE_READER_ONLY}
-    assert holder.asked[0][1]["use"]["read_only"] is (mode in reads)
+    assert holder.asked[0][1]["use"].get("read_only", False) is (mode in reads)
 
 
 def test_publish_hands_on_what_the_volume_says(driver: Driver, holder: Holder) -> None:
@@ -219,7 +225,9 @@ def test_publish_hands_on_what_the_volume_says(driver: Driver, holder: Holder) -
         volume_id="team-a",
         readonly=True,
         volume_context={"directory": "team/a", "makeDirectory": "true", "volume": "other"},
-        volume_capability=capability(mount_flags=["acl", "entry-timeout=1"], fs_type="glusterfs"),
+        volume_capability=capability(
+            mount_flags=["acl", "entry-timeout=1"], fs_type="glusterfs", volume_mount_group="2000"
+        ),
     )
     assert holder.asked[0][1]["use"] == {
         "volume_id": "team-a",
@@ -228,6 +236,7 @@ def test_publish_hands_on_what_the_volume_says(driver: Driver, holder: Holder) -
         "make_directory": True,
         "options": ["acl", "entry-timeout=1"],
         "read_only": True,
+        "group": 2000,
     }
 
 

@@ -195,6 +195,40 @@ def test_a_symbolic_link_leads_nowhere(pods: Any, machine: Machine) -> None:
     machine.shell(f"rm {whole.target}/out")
 
 
+# --- fsGroup
+
+
+def as_group(container: Container, group: int, script: str) -> str:
+    """Output and errors of a script run as a stranger with one more group, as kubelet's fsGroup is."""
+    done = container.shell(f"setpriv --reuid=1000 --regid=1000 --groups={group} sh -c '{script}' 2>&1")
+    return done.stdout
+
+
+def modes(pod: Pod) -> list[str]:
+    return pod.machine.shell(f"cd {pod.target} && stat -c '%n %g %a' . old old/file").splitlines()
+
+
+def test_an_fsgroup_may_write_in_its_folder_and_nothing_below_is_touched(pods: Any, machine: Machine) -> None:
+    whole = pods().publish()
+    machine.shell(f"cd {whole.target} && mkdir -p groups/old && echo 1 > groups/old/file")
+    folder = {"directory": "groups"}
+    plain = pods().publish(volume_context=folder)
+    assert "Permission denied" in as_group(plain.container(), 2000, "touch /mnt/volume/new")
+    reader = pods().publish(
+        volume_context=folder, readonly=True, volume_capability=capability(volume_mount_group="2000")
+    )
+    assert modes(reader) == [". 0 755", "old 0 755", "old/file 0 644"], "a reader changes nothing"
+    one = pods().publish(volume_context=folder, volume_capability=capability(volume_mount_group="2000"))
+    said = as_group(one.container(), 2000, "mkdir /mnt/volume/new && stat -c %g:%A /mnt/volume/new")
+    assert said == "2000:drwxr-sr-x\n"
+    assert modes(one) == [". 2000 2775", "old 0 755", "old/file 0 644"]
+    other = pods().publish(volume_context=folder, volume_capability=capability(volume_mount_group="3000"))
+    assert modes(other)[0] == ". 2000 2775", "what is another group's is not taken from it"
+    assert "belongs to another group" in machine.log()
+    assert as_group(other.container(), 3000, "cat /mnt/volume/old/file") == "1\n"
+    machine.shell(f"rm -r {whole.target}/groups")
+
+
 # --- what dies
 
 
@@ -280,6 +314,29 @@ def test_a_new_holder_goes_on_where_the_old_one_ended(pods: Any, machine: Machin
     wait_for("it is mounted again", lambda: container.shell("cat /mnt/volume/file").stdout == "before\n")
     pod.publish()
     container.shell("rm /mnt/volume/file")
+
+
+def test_a_holder_that_ends_lets_the_pods_go_first(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    container = pod.container()
+    machine.end_holder()
+    assert container.shell("echo last > /mnt/volume/words").stderr == ""
+    assert machine.holder_runs()
+    pod.end()
+    wait_for("it ends", lambda: not machine.holder_runs())
+    assert "is still in use" not in machine.log()
+    machine.start_holder()
+    after = pods().publish()
+    assert machine.shell(f"cat {after.target}/words && rm {after.target}/words") == "last\n"
+
+
+def test_a_holder_that_ends_does_not_wait_for_ever(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    machine.end_holder()
+    wait_for("it ends", lambda: not machine.holder_runs())
+    assert f"{pod.target} is still in use" in machine.log()
+    assert machine.clients() == []
+    machine.start_holder()
 
 
 def test_after_a_restart_of_the_machine_nothing_is_mounted_by_itself(pods: Any, machine: Machine) -> None:

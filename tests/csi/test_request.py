@@ -12,9 +12,15 @@ from gluster_sidecar.csi.request import Use
 
 
 def read(
-    attributes: dict[str, str] | None = None, flags: tuple[str, ...] = (), *, read_only: bool = False
+    attributes: dict[str, str] | None = None,
+    flags: tuple[str, ...] = (),
+    *,
+    read_only: bool = False,
+    group: str = "",
 ) -> Use:
-    return request.read("id", attributes or {}, flags, read_only=read_only, default_volume="data")
+    return request.read(
+        "id", attributes or {}, flags, read_only=read_only, default_volume="data", group=group
+    )
 
 
 def test_nothing_said_is_the_whole_volume_of_the_stack() -> None:
@@ -77,8 +83,17 @@ def test_options_become_arguments_of_the_client() -> None:
 
 
 def test_a_use_survives_being_written_down() -> None:
-    use = read({"directory": "a", "makeDirectory": "true"}, ("acl",), read_only=True)
-    assert Use.from_json(use.to_json()) == use
+    for use in (
+        read({"directory": "a", "makeDirectory": "true"}, ("acl",), read_only=True, group="7"),
+        read(),
+    ):
+        assert Use.from_json(use.to_json()) == use
+
+
+def test_an_old_holder_says_what_to_do_when_a_newer_plugin_asks_for_more() -> None:
+    with pytest.raises(Refusal, match="too old for color: delete it") as caught:
+        Use.from_json({**read().to_json(), "color": "green"})
+    assert caught.value.code == Code.FAILED_PRECONDITION
 
 
 def test_examples_in_the_text_hold() -> None:

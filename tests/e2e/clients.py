@@ -41,7 +41,9 @@ def spec(
     propagation: str | None = "HostToContainer",
     read_only: bool = False,
     file: str = "",
+    group: int | None = None,
 ) -> dict[str, Any]:
+    """`group`: the pod's fsGroup; its program then is an ordinary user's."""
     mount: dict[str, Any] = {"name": "files", "mountPath": PLACE}
     if propagation:
         mount["mountPropagation"] = propagation
@@ -55,11 +57,13 @@ def spec(
     }
     source = {"claimName": claim, "readOnly": read_only}
     where = {"nodeName": f"kn{machine}"} if machine else {}
+    who = {"securityContext": {"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": group}} if group else {}
     return {
         "containers": [container],
         "volumes": [{"name": "files", "persistentVolumeClaim": source}],
         "terminationGracePeriodSeconds": 1,
         **where,
+        **who,
     }
 
 

@@ -116,6 +116,21 @@ def test_a_namespace_that_is_deleted_leaves_its_files(cluster: Stack, apps: Any,
     cluster.app("rm -r /mnt/glusterfs/tenants")
 
 
+def test_an_fsgroup_writes_in_its_folder_and_nothing_else_changes_hands(
+    cluster: Stack, apps: Any, machine: int
+) -> None:
+    cluster.app("mkdir -p /mnt/glusterfs/groups/old && echo old > /mnt/glusterfs/groups/old/file")
+    declare_claim(cluster, "default", "groups", directory="groups")
+    app = apps("grouped").sleep(machine=machine, claim="groups", group=2000).ready()
+    assert app.shell(f"cd {PLACE} && mkdir new && echo x > new/file && cat old/file") == "old\n"
+    changed = app.shell(f"cd {PLACE} && stat -c '%u:%g:%n' . new new/file old old/file").split()
+    assert changed == ["0:2000:.", "1000:2000:new", "1000:2000:new/file", "0:0:old", "0:0:old/file"]
+    assert cluster.app("stat -c %g /mnt/glusterfs") == "0\n", "the volume's own folder stays as it was"
+    app.delete("--grace-period=1")
+    cluster.kubectl("delete", "pvc/groups", "pv/default-groups", "--timeout=60s")
+    cluster.app("rm -r /mnt/glusterfs/groups")
+
+
 def test_a_deployment_rolls_and_a_machine_is_drained(cluster: Stack, machine: int) -> None:
     template = {
         "metadata": {"labels": {"app": "web"}},

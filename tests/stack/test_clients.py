@@ -41,7 +41,7 @@ def test_the_driver_is_this_storage_clusters_and_attaches_nothing(odd: Recording
     (driver,) = odd.of(DRIVER)
     assert driver.object["metadata"]["name"] == contract.driver_name("storage")
     assert driver.object["spec"]["attachRequired"] is False
-    assert driver.object["spec"]["fsGroupPolicy"] == "File"
+    assert driver.object["spec"]["fsGroupPolicy"] == "None"  # nothing walks through all files
 
 
 def test_nothing_rolls_the_holder_of_the_mounts(odd: Recording) -> None:

@@ -30,6 +30,9 @@ PLACE: Final = Path("/run/gluster-clients")
 """Of this container alone: no pod and no other holder ever sees the clients' own mounts."""
 LOGS: Final = Path("/var/log/glusterfs/clients")
 TEND_SECONDS: Final = 60
+LEAVE_SECONDS: Final = 10
+"""When a machine goes down, its kubelet ends all pods at once, and most have something to write yet: so
+long they keep their mounts. A holder that is only to be replaced loses nothing by it but this time."""
 FIRST_NAMES_SECONDS: Final = 5
 """How long a start waits for the API; without it, cluster DNS has to do."""
 
@@ -63,13 +66,19 @@ def run(settings: Settings, api: Api, stop: threading.Event) -> None:
     holder = Holder(PLACE, LOGS, Record(folder / "published.json"), names.servers, KUBELET_FOLDER)
     changed.wait(FIRST_NAMES_SECONDS)
     names.refresh()
+    threading.Thread(target=_follow, args=(names, changed), name="names", daemon=True).start()
+    log.info("holds the mounts of %s", settings)
+    hold(holder, folder, stop)
+
+
+def hold(holder: Holder, folder: Path, stop: threading.Event) -> None:
+    """Does what the plugin asks until `stop`, then lets the pods of a machine that goes down go first."""
     holder.start()
     server = link.Server(folder / link.SOCKET, holder.methods())
     threading.Thread(target=server.serve_forever, name="link", daemon=True).start()
-    threading.Thread(target=_follow, args=(names, changed), name="names", daemon=True).start()
-    log.info("holds the mounts of %s", settings)
     while not stop.wait(TEND_SECONDS):
         holder.tend()
+    holder.await_unpublished(LEAVE_SECONDS)
     server.shutdown()
     holder.stop()
 

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from . import mounts
+from . import group, mounts
 from .client import LOOK_SECONDS, STOP_SECONDS, Client, Servers
 from .errors import Code, Refusal
 from .record import Record
@@ -35,6 +35,7 @@ LOCK_SECONDS: Final = 20
 FIRST_PAUSE: Final = 0.2
 LAST_PAUSE: Final = 10.0
 """Seconds before a client that ended or could not start is started again; doubled each time."""
+LEAVE_LOOK_SECONDS: Final = 0.1
 STEADY_SECONDS: Final = 60
 """A client that lived this long is started again at once."""
 
@@ -60,6 +61,14 @@ class Holder:
                 self._record.drop(target)  # the machine was started anew since: the kubelet publishes
         for client in waiting:
             self._spawn(self._revive, client)
+
+    def await_unpublished(self, seconds: float) -> None:
+        """Returns when nothing is published any more, or after `seconds`."""
+        end = time.monotonic() + seconds
+        while (left := self._record.all()) and time.monotonic() < end:
+            time.sleep(LEAVE_LOOK_SECONDS)
+        for target, use in left.items():
+            log.warning("%s is still in use and loses %s for now", target, _words(use))
 
     def stop(self) -> None:
         """Ends the clients, which flush what they hold; targets stay, dead, for the next holder."""
@@ -111,6 +120,7 @@ class Holder:
         handle = _open(client, use)
         try:
             if not there:
+                _give(handle, use)
                 os.makedirs(target, mode=0o750, exist_ok=True)
                 mounts.lay_floor(target)
             source = f"/proc/self/fd/{handle}"
@@ -277,8 +287,24 @@ def _is_ours(there: list[mounts.Mount]) -> bool:
 
 def _words(use: Use) -> str:
     where = f"{use.volume}/{use.directory}".rstrip("/")
-    how = ", ".join([use.volume_id, *(["read-only"] if use.read_only else []), *use.options])
+    more = ["read-only"] if use.read_only else [] if use.group is None else [f"fsGroup {use.group}"]
+    how = ", ".join([use.volume_id, *more, *use.options])
     return f"{where} ({how})"
+
+
+def _give(folder: int, use: Use) -> None:
+    """Gives the folder to the pod's fsGroup, if it is nobody's yet."""
+    if use.group is None or use.read_only:
+        return
+    try:
+        given = group.give(folder, use.group)
+    except OSError as error:
+        raise Refusal(
+            Code.FAILED_PRECONDITION,
+            f"fsGroup {use.group}: {_words(use)} cannot be given to that group: {error.strerror}",
+        ) from error
+    if not given:
+        log.warning("fsGroup %d: %s belongs to another group and stays so", use.group, _words(use))
 
 
 def _open(client: Client, use: Use) -> int:

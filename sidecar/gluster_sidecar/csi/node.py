@@ -22,7 +22,7 @@ Ask = Callable[..., Any]
 _Mode = csi.VolumeCapability.AccessMode
 READ_ONLY_MODES: Final = (_Mode.SINGLE_NODE_READER_ONLY, _Mode.MULTI_NODE_READER_ONLY)
 _Rpc = csi.NodeServiceCapability.RPC
-CAPABILITIES: Final = (_Rpc.GET_VOLUME_STATS, _Rpc.VOLUME_CONDITION)
+CAPABILITIES: Final = (_Rpc.GET_VOLUME_STATS, _Rpc.VOLUME_CONDITION, _Rpc.VOLUME_MOUNT_GROUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Node:
             capability.mount.mount_flags,
             read_only=asked.readonly or mode in READ_ONLY_MODES,
             default_volume=self.default_volume,
+            group=capability.mount.volume_mount_group,
         )
         self.ask("publish", target=asked.target_path, use=use.to_json())
         return csi.NodePublishVolumeResponse()

@@ -8,6 +8,7 @@ import os
 import threading
 from pathlib import Path
 
+from .errors import Refusal
 from .request import Use
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def _read(file: Path) -> dict[str, Use]:
         return {target: Use.from_json(use) for target, use in found.items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, Refusal) as error:
         # The kubelet publishes and unpublishes all the same: mounts are known by their floor, too.
         log.error("%s cannot be read and is begun anew: %s", file, error)
         return {}

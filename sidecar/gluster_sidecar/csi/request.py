@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from . import options
-from .errors import invalid
+from .errors import Code, Refusal, invalid
 
 VOLUME: Final = "volume"
 """Attribute of a PersistentVolume: the GlusterFS volume; that of the stack where it is absent."""
@@ -19,6 +19,7 @@ MAKE_DIRECTORY: Final = "makeDirectory"
 ATTRIBUTES: Final = (VOLUME, DIRECTORY, MAKE_DIRECTORY)
 
 _VOLUME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_GROUP: Final = re.compile(r"[0-9]{1,9}")
 _LONGEST_NAME: Final = 255
 
 
@@ -33,14 +34,24 @@ class Use:
     make_directory: bool = False
     options: tuple[str, ...] = ()
     read_only: bool = False
+    group: int | None = None
+    """The pod's fsGroup."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without what nobody asked for: a holder is often older than the plugin, and knows less."""
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Use:
-        """Raises TypeError, KeyError for what `to_json` did not write."""
-        return cls(**{**found, "options": tuple(found["options"])})
+        """Raises TypeError for what `to_json` did not write, Refusal for what only a newer one writes."""
+        if unknown := sorted(found.keys() - {field.name for field in fields(cls)}):
+            raise Refusal(
+                Code.FAILED_PRECONDITION,
+                f"the gluster-client pod of this machine is too old for {', '.join(unknown)}: delete it, and"
+                " its DaemonSet makes one of the new version",
+            )
+        return cls(**{**found, "options": tuple(found.get("options", ()))})
 
 
 def read(
@@ -50,6 +61,7 @@ def read(
     *,
     read_only: bool,
     default_volume: str,
+    group: str = "",
 ) -> Use:
     """Raises Refusal with the attribute, its value and what would do."""
     own = {key: value for key, value in attributes.items() if "/" not in key}  # Kubernetes adds some with
@@ -61,6 +73,8 @@ def read(
     make = own.get(MAKE_DIRECTORY) or "false"
     if make not in ("true", "false"):
         raise invalid(f"volumeAttributes: {MAKE_DIRECTORY}={make!r} must be true or false")
+    if group and not _GROUP.fullmatch(group):
+        raise invalid(f"volume_mount_group: {group!r} is no number of a group")
     chosen, says_read_only = options.normal(flags)
     return Use(
         volume_id=volume_id,
@@ -69,6 +83,7 @@ def read(
         make_directory=make == "true",
         options=chosen,
         read_only=read_only or says_read_only,
+        group=int(group) if group else None,
     )
 
 
