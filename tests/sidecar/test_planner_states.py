@@ -1,7 +1,7 @@
 """Every state of six nodes that differs in what a rule can see, in sets of two and of three.
 
 Sets are alike, and so are the bricks of a set: `make check` takes one order of each. With
-`EVERY_STATE=1` all orders are taken, which is a quarter of a million states for each plan.
+`EVERY_STATE=1` all orders are taken, which is a million pictures for each plan.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ STATES: dict[str, tuple[object, ...]] = {
     "well": (True, True, True, False, True, WATCH),
     "has not answered yet": (True, True, True, False, True, "another"),
     "was started meanwhile": (True, True, True, False, True, ""),
+    "lacks writes of another": (True, True, True, False, False, WATCH),
     "catches up": (True, True, False, False, False, ""),
     "not known": (None, True, True, False, True, WATCH),
     "brick died": (False, True, True, False, True, WATCH),
@@ -38,6 +39,7 @@ STATES: dict[str, tuple[object, ...]] = {
     "away": (False, False, False, False, False, WATCH),
     "cut off from glusterd": (True, False, True, False, True, WATCH),
 }
+FEW = tuple(name for name in STATES if name != "was started meanwhile")
 One = tuple[str, ...]
 
 
@@ -48,7 +50,7 @@ def states(replication: int) -> Iterator[tuple[One, ...]]:
         one: Iterable[One] = itertools.product(STATES, repeat=replication)
         yield from itertools.product(list(one), repeat=sets)
     else:
-        one = itertools.combinations_with_replacement(STATES, replication)
+        one = itertools.combinations_with_replacement(FEW, replication)
         yield from itertools.combinations_with_replacement(list(one), sets)
 
 
