@@ -294,6 +294,13 @@ LAWS: Final = (
         "test_planner_gaps.py::test_a_watch_is_one_run_of_looks_by_one_actor",
     ),
     mutant(
+        "law 3: every state of six nodes",
+        "planner",
+        "if unknown := [other.id for other in others if other.id not in cluster.notes.whole]:",
+        "if unknown := [other.id for other in others if not other.online]:",
+        "test_planner_states.py::test_no_state_of_six_nodes_breaks_a_law",
+    ),
+    mutant(
         "law 4: a removal's failures",
         "planner",
         "elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume.bricks):",

@@ -76,7 +76,7 @@ def test_what_waits_for_a_person_is_said_with_the_way_out() -> None:
     assert report.troubles(cluster) == []
     assert cluster.pool
     rejected = replace(cluster.pool.peers[host(2)], in_cluster=False)
-    full = replace(cluster.members[3], free=0)
+    full = replace(cluster.members[3], used=100 << 30, free=1 << 30)
     blocked = replace(cluster.members[4], state=MemberState.BLOCKED)
     ill = replace(
         with_volume(cluster, split_brain=2),

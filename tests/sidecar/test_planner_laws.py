@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from gluster_sidecar import actions as do
@@ -105,7 +106,7 @@ def every_state(count: int, replication: int, plans: tuple[frozenset[int], ...])
         yield picture(base, wanted, dict(enumerate(states, start=1)))
 
 
-def picture(base: Cluster, wanted: frozenset[int], states: dict[int, tuple[bool | None, ...]]) -> Cluster:
+def picture(base: Cluster, wanted: frozenset[int], states: Mapping[int, tuple[Any, ...]]) -> Cluster:
     """`base` with those states of nodes, a day later, when another set of nodes is wanted."""
     pool = base.pool
     assert pool
@@ -113,13 +114,15 @@ def picture(base: Cluster, wanted: frozenset[int], states: dict[int, tuple[bool 
     bricks = list(pool.volume.bricks)
     peers, members, whole = dict(pool.peers), dict(base.members), set(base.notes.whole)
     pods, away = {pod.node: pod for pod in base.pods}, dict[int, datetime]()
-    for node, (online, connected, ready, lost, noted) in states.items():
+    for node, (online, connected, ready, lost, noted, *rest) in states.items():
         index = next(i for i, b in enumerate(bricks) if b.node == node)
         bricks[index] = replace(bricks[index], online=online)
         if host(node) in peers:
             peers[host(node)] = replace(peers[host(node)], connected=bool(connected))
         pods[node] = replace(pods[node], ready=bool(ready))
         members[node] = replace(members[node], lost=bool(lost), place="/data/brick-2")
+        if rest:
+            members[node] = replace(members[node], caught_up=str(rest[0] or ""))
         if not noted:
             whole.discard(brick(node))
         if online is False and not connected and not ready:
