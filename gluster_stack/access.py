@@ -61,7 +61,6 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         "events",
         (
             "create",  # what is done, refused or waited for shows where people look (law 9)
-            "patch",  # ... and is counted when it repeats
         ),
     ),
 )
