@@ -1,4 +1,4 @@
-"""`make bench`: figures of the sidecar that need no lab. Printed, never judged."""
+"""`make bench`: figures that need no lab. Printed, never judged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gluster_sidecar import planner
 from gluster_sidecar.model import Brick, Notes, Volume
 from gluster_sidecar.settings import Settings
 
+from bench.preview import compare
 from tests.sidecar.world import World, host
 
 NODES, ROUNDS = 1000, 20
@@ -57,4 +58,14 @@ if __name__ == "__main__":
     print(f"a plan for {NODES} nodes: {plan_milliseconds():.0f} ms (wanted: under 50)")
     print(
         f"resident memory of the loaded sidecar: {resident_megabytes():.0f} MB (wanted: 40 or less at rest)"
+    )
+    stack, plain = compare(NODES)
+    for what, cost in ((f"preview of {NODES} nodes", stack), ("as many plain resources", plain)):
+        print(
+            f"{what}: {cost.resources} resources, {cost.seconds:.0f} s ({cost.cpu_seconds:.0f} s of CPU),"
+            f" {cost.megabytes:.0f} MB"
+        )
+    print(
+        f"ratio: {stack.seconds / plain.seconds:.1f} in time, {stack.cpu_seconds / plain.cpu_seconds:.1f}"
+        f" in CPU, {stack.megabytes / plain.megabytes:.1f} in memory"
     )
