@@ -96,7 +96,8 @@ class MemberKey(StrEnum):
     plan, and wins over it, for the plan comes after the members: a new spare must not be taken for a
     node before the plan names it, nor wait for the plan when it has become a node."""
     JOINED = "joined"
-    """`true` once the node holds a started brick of the volume; what `pulumi up` waits for."""
+    """`true` once the node holds a started brick of the volume, else what it waits for: `pulumi up` waits
+    for this field, and all that it shows of the object meanwhile is what the field holds."""
     STATE = "state"
     """One word of `MemberState`."""
     WHY = "why"
@@ -146,8 +147,8 @@ class PlanKey(StrEnum):
     GRACE = "graceSeconds"
     """Written by the stack: seconds that a node may stay away before a spare takes its place."""
     SETTLED = "settled"
-    """Written by the actor: `settled_mark` of what the stack wrote, once all of it holds; what `up`
-    waits for."""
+    """Written by the actor: `settled_mark` of what the stack wrote, once all of it holds, else what is
+    missing (as `WHY`); `up` waits for this field and shows what it holds."""
     WHY = "why"
     """Written by the actor: what the cluster still waits for."""
 

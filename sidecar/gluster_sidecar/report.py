@@ -78,15 +78,18 @@ def own_member(
     }
     pool = cluster.pool
     if cluster.own.problem:
-        said |= {MemberKey.STATE: MemberState.BLOCKED, MemberKey.JOINED: "false"}
+        said |= {MemberKey.STATE: MemberState.BLOCKED, MemberKey.JOINED: ready.why}
     if pool is None:
+        member = cluster.members.get(cluster.me)
+        if member and not member.joined:
+            said[MemberKey.JOINED] = ready.why
         return {str(key): value for key, value in said.items()}
     brick = own_brick(cluster)
     serves = bool(brick and pool.volume and pool.volume.started and pool.brick_running)
     said |= {
         MemberKey.UUID: pool.uuid,
         MemberKey.BRICK: brick.id if brick else "",
-        MemberKey.JOINED: "true" if serves else "false",
+        MemberKey.JOINED: "true" if serves else ready.why,
         MemberKey.STATE: _state(cluster, pool, brick),
     }
     return {str(key): value for key, value in said.items()}
@@ -103,7 +106,7 @@ def _state(cluster: Cluster, pool: Pool, brick: Brick | None) -> MemberState:
 
 
 def plan_document(cluster: Cluster, decision: Decision, failed: str = "") -> dict[str, str]:
-    """What the actor writes into the plan: `settled` once the volume is as it asks, and why not yet.
+    """What the actor writes into the plan: the mark once the volume is as it asks, else why not yet.
 
     `failed`: what went wrong with the last step, if anything.
     """
@@ -111,10 +114,8 @@ def plan_document(cluster: Cluster, decision: Decision, failed: str = "") -> dic
         return {}
     missing = "; ".join(_missing(cluster, cluster.plan))
     reasons = (missing, decision.waits_for, f"the last step failed: {failed}" if failed else "")
-    return {
-        str(PlanKey.SETTLED): "" if missing else cluster.plan.mark,
-        str(PlanKey.WHY): "; ".join(filter(None, reasons)) if missing else "",
-    }
+    why = "; ".join(filter(None, reasons)) if missing else ""
+    return {str(PlanKey.SETTLED): why or cluster.plan.mark, str(PlanKey.WHY): why}
 
 
 def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:

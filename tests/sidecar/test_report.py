@@ -60,11 +60,21 @@ def test_a_glusterd_that_does_not_answer_leaves_what_was_last_said() -> None:
     assert not {"joined", "state", "uuid", "brick"} & said.keys()
 
 
-def test_joined_means_a_running_brick() -> None:
-    for up in (True, False):
+def test_a_node_that_never_joined_says_where_up_waits_that_glusterd_does_not_answer() -> None:
+    cluster = formed()
+    silent = replace(
+        cluster, pool=None, members={**cluster.members, 1: replace(cluster.members[1], joined=False)}
+    )
+    said = report.own_member(silent, report.readiness(silent, None), (1, 2), None, None)
+    assert said["joined"] == "glusterd does not answer"
+
+
+def test_joined_means_a_running_brick_and_says_why_it_is_not() -> None:
+    """Pulumi shows, while it waits, what the awaited field holds and nothing else of the object."""
+    for up, joined in ((True, "true"), (False, f"its brick {brick(1)} is not running")):
         cluster = running(formed(), up)
         said = report.own_member(cluster, report.readiness(cluster, 0), (1, 2), 0, "/data/brick-2")
-        assert said["joined"] == str(up).lower()
+        assert said["joined"] == joined
         assert said["brick"] == brick(1)
 
 
@@ -74,7 +84,8 @@ def test_settled_names_the_wanted_nodes_only_when_all_of_them_serve() -> None:
     well = cluster.members[2]
     for ill in (replace(well, joined=False), replace(well, terminating=True), replace(well, held=False)):
         broken = replace(cluster, members={**cluster.members, 2: ill})
-        assert report.plan_document(broken, STEADY)["settled"] == "", ill
+        said = report.plan_document(broken, STEADY)
+        assert said["settled"] == said["why"] != "", ill
     gone = replace(cluster, members={1: cluster.members[1]})
     assert "2" in report.plan_document(gone, STEADY)["why"]
 
