@@ -26,6 +26,9 @@ ZONE_KEY: Final = "topology.gke.io/zone"
 REPLACING: Final = ("description", "name", "project", "type", "zone")
 """Of a disk that is declared here."""
 
+RESTORED: Final = ("image", "snapshot", "source_disk", "source_instant_snapshot")
+"""Of a disk that a person made from what was saved: a refresh reads them, and no program declares them."""
+
 POD_TIMEOUT: Final = "20m"
 """A machine may have to fetch the image and attach the disk first."""
 
@@ -95,7 +98,9 @@ class GlusterNode(pulumi.ComponentResource):
             size=self._args.disk_size_gb,
             labels={"gluster-cluster": self._args.cluster_name, "gluster-node": str(self._node.number)},
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[self._common.foundation], ignore_changes=[*REPLACING, "size"]
+                parent=self,
+                depends_on=[self._common.foundation],
+                ignore_changes=[*REPLACING, *RESTORED, "size"],
             ),
         )
 

@@ -161,6 +161,8 @@ def test_nothing_that_replaces_a_disk_reaches_it(odd: Recording) -> None:
         assert request.object.keys() - {"labels"} <= ignored
         replacing = {name for name, field in DISK_SCHEMA.fields.items() if field.replaces}
         assert replacing & request.object.keys() <= ignored
+        # A disk restored by hand says of what it was made.
+        assert {"image", "snapshot", "sourceDisk", "sourceInstantSnapshot"} <= replacing & ignored
 
 
 def test_everything_waits_for_the_foundation(odd: Recording) -> None:
