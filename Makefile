@@ -27,7 +27,7 @@ check: venv
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	$(PYTHON) -m pytest -m 'not lab'
+	$(PYTHON) -m pytest -m 'not lab' -n auto --dist worksteal
 
 test: check
 	$(PYTHON) -m pytest -m lab $(LAB_TESTS)
