@@ -140,8 +140,8 @@ MISTAKES: Final = (
     mutant(
         "15",
         "planner",
-        "= (join_again, revive_bricks)",
-        "= (join_again,)",
+        "= (join_again, dissolve, revive_bricks)",
+        "= (join_again, dissolve)",
         "test_planner_failures.py::test_a_dead_brick_is_brought_back_by_its_own_node_without_force",
     ),
     Mutant(
@@ -257,6 +257,20 @@ LAWS: Final = (
         'if cluster.members[n].place != f"{settings.disk}/brick"]',
         "if cluster.members[n].place is None]",
         "test_planner_failures.py::test_no_volume_is_made_over_a_disk_that_was_a_brick",
+    ),
+    mutant(
+        "law 2: blank nodes that met take themselves for the pool",
+        "report",
+        "if cluster.pool.volume is None and remember_a_volume(cluster):",
+        "if cluster.pool.volume is None and not cluster.pool.peers:",
+        "test_planner_gaps.py::test_blank_nodes_that_met_do_not_write_down_that_they_are_the_pool",
+    ),
+    mutant(
+        "law 2: a pool with a volume is dissolved",
+        "planner",
+        "if pool is None or not cluster.outcast or pool.volume is not None:",
+        "if pool is None or not cluster.outcast:",
+        "test_planner_gaps.py::test_a_pool_that_was_begun_and_not_said_is_dissolved_by_its_nodes",
     ),
     mutant(
         "law 3: quorum",

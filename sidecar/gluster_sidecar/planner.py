@@ -129,7 +129,7 @@ def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         there = strangers or [n for n in cluster.seniority if n in cluster.notes.peers & in_a_pool(cluster)]
         if there:
             yield ProbePeer(cluster.host(there[0]))
-    elif _remember_a_volume(cluster) and _may_restart(cluster):
+    elif remember_a_volume(cluster) and _may_restart(cluster):
         yield RestartGlusterd("it is in the pool again and does not know the volume yet")
 
 
@@ -142,7 +142,18 @@ def revive_bricks(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         yield RestartGlusterd("its brick is not running")
 
 
-OWN_RULES: Final[tuple[Rule, ...]] = (join_again, revive_bricks)
+def dissolve(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """A pool without a volume, of which nobody is in the pool that is acted for: begun by an actor
+    that died before it could say so. glusterd lets nobody into a pool who is in another already."""
+    pool = cluster.pool
+    if pool is None or not cluster.outcast or pool.volume is not None:
+        return
+    if not any(node_of_host(host) in cluster.notes.peers for host in pool.peers):
+        for host, peer in sorted(pool.peers.items()):
+            yield DetachPeer(host, force=not _well(peer))
+
+
+OWN_RULES: Final[tuple[Rule, ...]] = (join_again, dissolve, revive_bricks)
 
 
 def _may_restart(cluster: Cluster) -> bool:
@@ -167,7 +178,7 @@ def stand_by(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 def know_the_pool(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     if cluster.pool is None:
         yield Wait("glusterd on this node does not answer")
-    elif cluster.pool.volume is None and (joined := _remember_a_volume(cluster)):
+    elif cluster.pool.volume is None and (joined := remember_a_volume(cluster)):
         yield Wait(
             f"glusterd on this node knows no volume, but nodes {_names(joined)} held one: their state is"
             " needed, nothing is created over it"
@@ -556,7 +567,7 @@ def _volume(cluster: Cluster) -> Volume | None:
     return _pool(cluster).volume
 
 
-def _remember_a_volume(cluster: Cluster) -> frozenset[int]:
+def remember_a_volume(cluster: Cluster) -> frozenset[int]:
     joined = frozenset(node for node, member in cluster.members.items() if member.joined)
     noted = (node_of_host(brick.split(":", 1)[0]) for brick in cluster.notes.balanced)
     return joined or frozenset(node for node in noted if node is not None)

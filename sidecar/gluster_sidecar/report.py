@@ -8,8 +8,8 @@ from typing import Any
 
 from .contract import MemberKey, MemberState, PlanKey, StatusKey, format_nodes, node_of_host
 from .disk import Usage
-from .model import Brick, Cluster, Plan, Pool, Volume
-from .planner import Decision, in_a_pool
+from .model import Brick, Cluster, Member, Plan, Pool, Volume
+from .planner import Decision, in_a_pool, remember_a_volume
 from .settings import Settings
 
 NO_WATCH = "before any watch"
@@ -209,8 +209,13 @@ def _troubles(cluster: Cluster) -> Iterator[str]:
     for node, member in sorted(cluster.members.items()):
         if member.state is MemberState.BLOCKED:
             yield f"node {node} is blocked: see its object"
-        elif member.free == 0:
+        elif _is_full(member):
             yield f"the disk of node {node} is full: bigger disks, more nodes, or fewer files"
+
+
+def _is_full(member: Member) -> bool:
+    """glusterfs keeps the last hundredth of a disk (storage.reserve) and refuses writes from there on."""
+    return None not in (member.used, member.free) and 100 * (member.free or 0) <= (member.used or 0)
 
 
 def _split_brain(volume: Volume | None) -> str:
@@ -220,10 +225,14 @@ def _split_brain(volume: Volume | None) -> str:
 def _peers(cluster: Cluster) -> dict[str, str]:
     """Left as it was while this glusterd does not answer or knows nobody: unknown is not "gone".
 
+    Nor by one that knows no volume while others held one: it may have lost its disk and met another such.
+
     Without those that are about to be detached: written before that is done, or they would take
     themselves for nodes that lost their disks, and let each other into a pool of their own.
     """
     if cluster.pool is None or not cluster.pool.peers:
+        return {}
+    if cluster.pool.volume is None and remember_a_volume(cluster):
         return {}
     nodes = {node for host in cluster.pool.peers if (node := node_of_host(host)) is not None}
     volume = cluster.pool.volume

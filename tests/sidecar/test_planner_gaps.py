@@ -10,7 +10,7 @@ from gluster_sidecar import actions as do
 from gluster_sidecar import planner, report
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.memory import GAP, Memory
-from gluster_sidecar.model import Cluster, Peer, Pool
+from gluster_sidecar.model import Cluster, Notes, Peer, Pool
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar.test_planner_failures import formed, lose_disk, silence
@@ -90,9 +90,9 @@ def test_a_look_without_the_bricks_is_no_part_of_a_watch() -> None:
     assert cluster.pool.volume
     blind = replace(cluster, pool=replace(cluster.pool, volume=replace(cluster.pool.volume, detailed=False)))
     for _ in range(4):
-        world.now += timedelta(seconds=10)
+        world.now += GAP / 4
         memory.added_to(replace(blind, at=world.now))
-    world.now += timedelta(seconds=10)
+    world.now += timedelta(seconds=1)
     assert memory.added_to(world.cluster(1)).own.watch != first
 
 
@@ -188,6 +188,37 @@ def test_two_that_lost_their_disks_at_once_ask_one_that_has_the_volume() -> None
         pool=replace(each_other, peers={host(n): Peer(host(n), f"uuid-{n}", True, True) for n in (2, 3)}),
     )
     assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
+
+
+def test_blank_nodes_that_met_do_not_write_down_that_they_are_the_pool() -> None:
+    """All that hold a brick caught up and were not ready, so one of the two acted: the rest was cast out."""
+    world = formed(1, 2, 3, 4)
+    cluster = world.cluster(1)
+    met = Pool("uuid-1", {host(2): Peer(host(2), "uuid-2", True, True)}, None)
+    assert "peers" not in report.status_document(replace(cluster, pool=met), planner.Decision(""), Settings())
+    nobody = {n: replace(m, joined=False, state=MemberState.PEER) for n, m in cluster.members.items()}
+    first = replace(cluster, pool=met, members=nobody, notes=Notes())
+    assert report.status_document(first, planner.Decision(""), Settings())["peers"] == "1,2"
+
+
+def test_a_pool_that_was_begun_and_not_said_is_dissolved_by_its_nodes() -> None:
+    """The actor probed one and died; the next knew nothing of it and began another pool."""
+    world = World()
+    world.add_nodes(1, 2, 3, 4)
+    world.peers = {1, 2}
+    cluster = replace(world.cluster(1), notes=Notes(peers=frozenset({3, 4})))
+    assert planner.plan_own(cluster, Settings()).steps == (do.DetachPeer(host(2)),)
+    assert cluster.pool
+    gone = replace(cluster.pool.peers[host(2)], connected=False)
+    alone = replace(cluster, pool=replace(cluster.pool, peers={host(2): gone}))
+    assert planner.plan_own(alone, Settings()).steps == (do.DetachPeer(host(2), force=True),)
+    for peers in ({1, 3, 4}, {2, 3, 4}, set()):  # it is known, it was just invited by 2, nothing was said yet
+        noted = replace(cluster, notes=Notes(peers=frozenset(peers)))
+        assert planner.plan_own(noted, Settings()).steps == ()
+    kept = formed(1, 2, 3, 4).cluster(1)
+    outcasts = replace(kept, notes=replace(kept.notes, peers=frozenset({8, 9})))
+    assert outcasts.outcast
+    assert planner.plan_own(outcasts, Settings()).steps == (), "never with a volume"
 
 
 def test_a_dead_server1_is_replaced_by_the_next_though_nobody_acted_for_a_while() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from gluster_sidecar import actions as do
 from gluster_sidecar import planner
-from gluster_sidecar.contract import MemberState
+from gluster_sidecar.contract import MemberState, node_of_host
 from gluster_sidecar.model import Cluster, Task, TaskState
 from gluster_sidecar.settings import Settings
 from hypothesis import HealthCheck, assume, given, settings
@@ -64,7 +64,11 @@ def test_a_node_for_itself_only_asks_to_be_let_in_and_starts_its_own_glusterd(
 ) -> None:
     cluster, one = drawn
     for step in planner.plan_own(cluster, one).steps:
-        assert isinstance(step, do.ProbePeer | do.RestartGlusterd)
+        assert isinstance(step, do.ProbePeer | do.RestartGlusterd | do.DetachPeer)
+        if isinstance(step, do.DetachPeer):  # out of a pool without a volume that nobody acts for
+            assert cluster.pool
+            assert cluster.pool.volume is None
+            assert not cluster.notes.peers & {cluster.me, node_of_host(step.host) or 0}
         if isinstance(step, do.ProbePeer):
             assert cluster.pool
             assert cluster.pool.blank

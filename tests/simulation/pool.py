@@ -414,6 +414,9 @@ class GlusterPool:
         there = {node.number for node in self.connected(me)}
         volume = me.shared.volume
         _must(volume is None or all(b.host != name for b in volume.bricks), "it has a brick")
+        if me.stranded:  # it is by itself already, and only it does not know
+            me.shared = Shared({me.number})
+            return
         _must(force or there == me.shared.peers, "a peer is not connected")
         me.shared.peers.discard(number)
         if number in there:
