@@ -40,6 +40,13 @@ CSI: Final = Program(
     ("-gcflags=all=-dwarf=false", NO_DEBUG),
 )
 
+SANITY: Final = Program(
+    "sanity",
+    "(csi-sanity v5.3.1)",
+    ("github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity",),
+    ("-gcflags=all=-dwarf=false", NO_DEBUG),
+)
+
 
 def kube(say: Say) -> Path:
     """A folder with `kube`, a symlink to it for each of its programs, and `pause`."""
@@ -55,3 +62,8 @@ def kube(say: Say) -> Path:
 def csi(say: Say) -> Path:
     """A folder with `csi-attacher` and `csi-resizer`, Kubernetes' own."""
     return cache.obtain(CSI.folder, lambda draft: go.build(CSI, draft, say))
+
+
+def sanity(say: Say) -> Path:
+    """Kubernetes' own csi-sanity, the conformance suite of CSI drivers: for tests, no part of a lab."""
+    return cache.obtain(SANITY.folder, lambda draft: go.build(SANITY, draft, say)) / "csi-sanity"

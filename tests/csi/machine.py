@@ -120,12 +120,17 @@ class Machine:
         self.start_holder()
         self.start_plugin()
 
-    def _init(self) -> int:
+    def init(self) -> int:
+        """Process id of its PID 1."""
         return _child(self._unshare.pid)
 
     @property
+    def root(self) -> Path:
+        return Path(f"/proc/{self.init()}/root")
+
+    @property
     def socket(self) -> Path:
-        return Path(f"/proc/{self._init()}/root{SOCKET}")
+        return Path(f"{self.root}{SOCKET}")
 
     def enter(self, pid: int, script: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -137,13 +142,13 @@ class Machine:
         )
 
     def shell(self, script: str) -> str:
-        done = self.enter(self._init(), script)
+        done = self.enter(self.init(), script)
         assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def _ok(self, script: str) -> bool:
         try:
-            return self.enter(self._init(), script).returncode == 0
+            return self.enter(self.init(), script).returncode == 0
         except (IndexError, OSError):
             assert self._unshare.poll() is None, "the machine ended"
             return False
@@ -181,7 +186,7 @@ class Machine:
 
     def clients(self) -> list[str]:
         """Process ids of the FUSE clients: the one brick has no self-heal daemon of that name."""
-        return self.enter(self._init(), "pgrep -x -r S,R,D glusterfs").stdout.split()
+        return self.enter(self.init(), "pgrep -x -r S,R,D glusterfs").stdout.split()
 
     def log(self) -> str:
         return self.shell("tail -n 40 /run/holder.log /run/plugin.log")
@@ -203,7 +208,7 @@ class Machine:
             script = script.replace("mount --make-rprivate /;", "mount --make-rslave /;")
         process = subprocess.Popen(
             [
-                *("nsenter", "-t", str(self._init()), "--mount", "--net", "--pid", "--root"),
+                *("nsenter", "-t", str(self.init()), "--mount", "--net", "--pid", "--root"),
                 *("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script),
             ],
             stdin=subprocess.DEVNULL,

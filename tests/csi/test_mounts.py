@@ -298,7 +298,7 @@ def test_a_dead_client_is_an_error_and_never_the_bare_folder(
         machine.shell(f"umount -l {pod.target}")
         assert layer >= 0
     assert pod.layers() == ["tmpfs"], "even without any client there is a floor"
-    assert machine.enter(machine._init(), f"touch {pod.target}/x").returncode != 0
+    assert machine.enter(machine.init(), f"touch {pod.target}/x").returncode != 0
     pod.publish()
     machine.shell(f"cd {pod.target} && rm -f n*")
 
