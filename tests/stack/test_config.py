@@ -319,6 +319,45 @@ def test_any_settings_are_either_right_or_refused_line_by_line(config: dict[str,
         assert line.isprintable()
 
 
+RIGHT: dict[str, list[Any]] = {
+    "nodeCount": [2, 4, 6],
+    "spareCount": [0, 1, 3],
+    "environment": ["test", "A.b_c-1", "x" * 63],
+    "namespace": ["default", "a", "n" * 63],
+    "clusterName": ["glusterfs-cluster", "a"],
+    "clusterPort": [1, 65535],
+    "volumeName": ["data", "v_1-x"],
+    "brickName": ["data", "bricks.1"],
+    "profile": [*PROFILES],
+    "volumeOptions": [{}, {"network.ping-timeout": 5, "performance.nl-cache": True}],
+    "diskSizeGb": [10, 65536],
+    "diskType": ["pd-ssd", "hyperdisk-balanced"],
+    "diskPrefix": ["x", "x" * 48],
+    "fileSystem": ["ext4", "xfs"],
+    "protectDisks": [False, True],
+    "snapshotHours": [0, 1, 24],
+    "snapshotDays": [1, 3650],
+    "image": ["a", "registry.example:5000/a/b@sha256:0123"],
+    "sampleApp": [False, True],
+    "nodeSelector": [{}, {"cloud.google.com/gke-nodepool": ""}],
+    "zones": [[], ["us-east1-b", "us-east1-c", "us-east1-d"]],
+    "tolerations": [[], [{"operator": "Exists"}, {"key": "a/b", "value": "c", "effect": "NoSchedule"}]],
+    "priorityClass": ["", "system-node-critical"],
+    "glusterdRequests": [{}, {"cpu": 2, "memory": "1.5Gi", "ephemeral-storage": 0}],
+    "glusterdLimits": [{}, {"cpu": "3000m"}],
+    "sidecarLimits": [{}, {"memory": 64_000_000_000}],
+}
+"""The ends of what is allowed."""
+
+
+@effort(max_examples=30, deadline=None)
+@given(st.fixed_dictionaries({}, optional={key: st.sampled_from(right) for key, right in RIGHT.items()}))
+def test_what_is_taken_for_right_can_be_declared(config: dict[str, Any]) -> None:
+    recording = record_main(settings(**config))
+    assert not recording.refusal, recording.refusal
+    assert len(recording.of(CLUSTER)) == 1
+
+
 def test_the_program_exports_what_people_and_programs_use() -> None:
     recording = record_main(settings(nodeCount=4, replication=2))
     assert recording.outputs == {
