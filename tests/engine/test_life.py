@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.engine.project import Project
+from tests.standins.control_plane import ControlPlane
 
 pytestmark = pytest.mark.lab
 
@@ -83,3 +88,82 @@ def test_the_api_server_knows_every_field_that_is_written(project: Project) -> N
     objects[0]["metadata"]["nonsense"] = "x"
     with pytest.raises(AssertionError, match="nonsense"):
         project.plane.kubectl(*strict, "-f", "-", stdin=json.dumps(objects[0]))
+
+
+def test_a_disk_that_is_lost_is_made_anew_and_nothing_else_is(project: Project) -> None:
+    """The documented way to give a node a new disk, too: delete it at Google, then `up --refresh`."""
+    project.configure(nodeCount=2, sampleApp=False)
+    project.go().ok()
+    before = project.everything()
+    lost = "gluster-persistent-storage-node-2-disk"
+    for file in (project.folder / "disks").rglob(f"{lost}.*"):
+        file.unlink()
+    project.run("refresh", "--skip-preview").ok()
+    assert project.steps() == {"create": ["gluster-2-disk"]}
+    project.go().ok()
+    after = project.everything()
+    assert before.keys() == after.keys()
+    assert {name for name in before if before[name] != after[name]} <= {lost}
+    project.unchanged("--refresh")
+
+
+def test_disks_restored_from_their_snapshots_are_kept(project: Project) -> None:
+    """Made anew at Google under their names, as docs/operations.md says: the same files here, for the
+    stand-in has no snapshots, but described as Google describes such disks."""
+    project.configure(nodeCount=2, sampleApp=False, snapshotHours=6)
+    project.go().ok()
+    before = project.disks()
+    for file in (project.folder / "disks").rglob("*-disk.json"):
+        described = json.loads(file.read_text())
+        file.write_text(json.dumps({**described, "snapshot": f"global/snapshots/{file.stem}-1"}))
+    project.run("refresh", "--skip-preview").ok()
+    assert "global/snapshots" in json.dumps(project.saved())
+    assert project.steps() == {}
+    project.go().ok()
+    assert project.disks() == before
+
+
+Make = Callable[[], Project]
+
+
+@pytest.fixture
+def another(plane: ControlPlane, installed: tuple[Path, Path], tmp_path: Path) -> Iterator[Make]:
+    with ExitStack() as agents:
+
+        def make() -> Project:
+            name = f"test-{secrets.token_hex(3)}"
+            made = Project(tmp_path / name, *installed, plane, namespace=name)
+            agents.enter_context(made.agent())
+            return made
+
+        yield make
+
+
+def test_two_stacks_in_two_namespaces_leave_each_other_alone(project: Project, another: Make) -> None:
+    project.configure(nodeCount=2, sampleApp=False)
+    project.go().ok()
+    other = another()
+    other.configure(sampleApp=False)
+    other.variables["GLUSTER_LAB_DISKS"] = project.env["GLUSTER_LAB_DISKS"]
+    other.go().failed("disks/gluster-persistent-storage-node-1-disk' already exists")
+    other.run("destroy", "--skip-preview").ok()
+    other.configure(diskPrefix="second")
+    other.go().ok()
+    before = project.everything()
+    assert {"gluster-persistent-storage-node-1-disk", "second-node-1-disk"} <= before.keys()
+    project.unchanged("--refresh")
+    other.run("destroy", "--skip-preview").ok()
+    after = project.everything()
+    assert {name for name in before if name not in after} == {"second-node-1-disk", "second-node-2-disk"}
+    project.unchanged("--refresh")
+
+
+def test_a_second_stack_in_the_same_namespace_is_refused(project: Project, another: Make) -> None:
+    project.configure(nodeCount=2, sampleApp=False)
+    project.go().ok()
+    before = project.everything()
+    other = another()  # its agent idles
+    other.configure(namespace=project.namespace, sampleApp=False, diskPrefix="second")
+    other.go().failed('"gluster-foundation" already exists')
+    other.run("destroy", "--skip-preview").ok()
+    assert project.everything() == before
