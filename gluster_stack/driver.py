@@ -67,7 +67,11 @@ def _declare_holder(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOp
         image=args.image,
         image_pull_policy="IfNotPresent",
         args=list(HOLDER_COMMAND),
-        env=environment(args.settings(), _HOLDER_READS),
+        # With the machine's processes in sight tini is not the first of them, and reaps by this only.
+        env=[
+            *environment(args.settings(), _HOLDER_READS),
+            core.EnvVarArgs(name="TINI_SUBREAPER", value="true"),
+        ],
         security_context=core.SecurityContextArgs(privileged=True),  # FUSE, and mounts that others see
         volume_mounts=[
             core.VolumeMountArgs(
@@ -81,6 +85,8 @@ def _declare_holder(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOp
         service_account_name=HOLDER,
         # Bricks are on the machines' network, and a client must outlive the pod network's trouble.
         host_network=True,
+        # A client asks /proc for the groups of whoever opens a file: it must see the pods' processes there.
+        host_pid=True,
         dns_policy="ClusterFirstWithHostNet",
         priority_class_name=args.priority_class or layout.priority_class(args.namespace),
         enable_service_links=False,

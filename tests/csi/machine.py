@@ -88,7 +88,7 @@ class Container:
 
     def pid(self) -> int:
         """Of the process inside; nsenter is its parent."""
-        return _child(self.process.pid)
+        return _child(_child(self.process.pid))
 
     def runs(self) -> bool:
         try:
@@ -112,6 +112,13 @@ class Machine:
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOLDER": HOLDER},
         )
+        try:
+            self._set_up()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _set_up(self) -> None:
         wait_for("glusterd answers", lambda: self._ok("gluster --timeout=5 --mode=script pool list"))
         self.shell(
             "gluster --mode=script volume create data member:/data/brick"
@@ -209,7 +216,9 @@ class Machine:
         process = subprocess.Popen(
             [
                 *("nsenter", "-t", str(self.init()), "--mount", "--net", "--pid", "--root"),
-                *("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script),
+                # With processes of its own, as any container: the holder sees them, being the machine's.
+                *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "unchanged"),
+                *("sh", "-c", script),
             ],
             stdin=subprocess.DEVNULL,
         )

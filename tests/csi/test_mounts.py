@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,27 @@ def test_publish_and_unpublish_twice_each(pods: Any, machine: Machine) -> None:
         pod.end()
         assert pod.layers() == []
         assert not pod.is_there()
+
+
+def test_calls_at_once_for_one_target_are_one(pods: Any, machine: Machine) -> None:
+    """The kubelet asks again when it did not hear the end; the first call may still be under way."""
+    pod = pods()
+    channels = [Driver(machine.socket) for _ in range(4)]
+
+    def ask(driver: Driver) -> grpc.StatusCode:
+        try:
+            driver.publish(target_path=pod.target)
+        except grpc.RpcError as error:
+            return error.code()
+        return STATUS.OK
+
+    with ThreadPoolExecutor(len(channels)) as callers:
+        answers = list(callers.map(ask, channels))
+    for driver in channels:
+        driver.channel.close()
+    assert STATUS.OK in answers
+    assert set(answers) <= {STATUS.OK, STATUS.ABORTED}
+    assert pod.layers() == ["tmpfs", "fuse.glusterfs"]
 
 
 def test_two_pods_share_one_client_and_see_each_others_files(pods: Any, machine: Machine) -> None:

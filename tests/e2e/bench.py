@@ -114,6 +114,10 @@ class Stack:
         """Runs a shell script in the sample pod."""
         return self.kubectl("exec", "gluster-sample-app", "--", "sh", "-c", script)
 
+    def brick(self, script: str, node: int = 1) -> str:
+        """Runs a shell script beside a node's glusterd."""
+        return self.kubectl("exec", self.pod(node), "-c", "glusterd", "--", "sh", "-c", script)
+
     def objects(self) -> str:
         kinds = (
             "rc,svc,endpointslices,pods,pvc,pv,configmaps,leases,serviceaccounts,roles,rolebindings,"

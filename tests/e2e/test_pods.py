@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gluster_sidecar.contract import driver_name
+from gluster_sidecar.contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, driver_name
 
+from lab.addresses import node_address
 from tests.e2e.bench import Stack, wait_for
 from tests.e2e.clients import PLACE, App, clients, free_machines, on_machine, pod_on, spec
 
@@ -40,6 +43,35 @@ def apps(cluster: Stack) -> Iterator[Any]:
     yield app
     for one in made:
         one.delete("--grace-period=1")
+
+
+def state_seen_on(stack: Stack, machine: int, name: str) -> int:
+    """How many lines a writer has written, read on its machine: the API server is not asked."""
+    script = (
+        "for p in $(pgrep -x python3); do"
+        f" if tr '\\0' '\\n' < /proc/$p/environ | grep -qx FILE={name}; then cat /proc/$p/root/tmp/state; fi;"
+        " done"
+    )
+    return int(on_machine(stack, machine, script).split()[0])
+
+
+def alive_on(stack: Stack, machine: int) -> list[str]:
+    """Processes of a machine besides its init, this look and what only waits to be reaped."""
+    lines = on_machine(stack, machine, "ps -eo pid=,ppid=,stat=,args=").splitlines()
+    words = [line.split(maxsplit=3) for line in lines]
+    return [" ".join(w) for w in words if w[0] != "1" and w[2][0] != "Z" and "ps -eo" not in w[3]]
+
+
+def bricks_connected(stack: Stack, machine: int) -> set[str]:
+    """Addresses of the machines to whose bricks a client of `machine` has connections."""
+    lines = on_machine(stack, machine, "ss --no-header --tcp --numeric state established").splitlines()
+    peers = [line.split()[3].rpartition(":") for line in lines]
+    ports = range(BRICK_PORT_FIRST, BRICK_PORT_LAST + 1)
+    return {address for address, _, port in peers if int(port) in ports}
+
+
+def pod_is_ready(stack: Stack, pod: str) -> bool:
+    return pod != "" and stack.ready(pod)
 
 
 def no_mounts_of(stack: Stack, machine: int, uid: str) -> bool:
@@ -236,10 +268,104 @@ def test_a_member_loses_its_power_while_pods_write_and_mount(cluster: Stack, app
     assert app.errors() == []
 
 
+def test_a_client_needs_neither_api_nor_dns(cluster: Stack, apps: Any, machine: int) -> None:
+    """Once mounted it goes on, and even one that dies is replaced."""
+    app = apps("apart").write(machine=machine).ready()
+    app.writes_on()
+    dns = cluster.lab.registry.get("coredns")
+    assert dns is not None
+    cluster.lab.pause_api()
+    os.kill(dns.pid, signal.SIGSTOP)
+    try:
+        before = state_seen_on(cluster, machine, "apart")
+        wait_for("it writes on", lambda: state_seen_on(cluster, machine, "apart") > before)
+        (old,) = clients(cluster, machine)
+        on_machine(cluster, machine, f"kill -9 {old}")
+        wait_for("a new client", lambda: clients(cluster, machine) not in ([], [old]))
+        before = state_seen_on(cluster, machine, "apart")
+        wait_for("it writes on again", lambda: state_seen_on(cluster, machine, "apart") > before)
+    finally:
+        os.kill(dns.pid, signal.SIGCONT)
+        cluster.lab.resume_api()
+    wait_for("the API server answers", lambda: len(cluster.lab.ready()) == cluster.lab.record.settings.nodes)
+    app.writes_on()
+
+
+def test_a_member_that_moved_is_found_again(cluster: Stack, apps: Any, machine: int) -> None:
+    app = apps("finds").write(machine=machine).ready()
+    app.writes_on()
+    home = cluster.machine(cluster.pod(1))
+    for number in (home, machine):
+        cluster.kubectl("cordon", f"kn{number}")
+    try:
+        cluster.kubectl("delete", "pod", cluster.pod(1), "--timeout=120s")
+        wait_for("it is ready elsewhere", lambda: cluster.ready(cluster.pod(1)), 240)
+    finally:
+        for number in (home, machine):
+            cluster.kubectl("uncordon", f"kn{number}")
+    there = cluster.machine(cluster.pod(1))
+    assert there not in (home, machine)
+    wait_for(
+        "the client has a connection to its brick there",
+        lambda: node_address(there) in bricks_connected(cluster, machine),
+    )
+    assert app.errors() == []
+    print(f"member moved: the slowest write took {app.worst():.2f} s")
+    wait_for("both bricks have every write", lambda: cluster.whole() == 2)
+
+
+def test_the_kubelet_tells_what_df_tells(cluster: Stack, machine: int) -> None:
+    pod = cluster.kubectl("get", "pod", "gluster-sample-app", "-o", "jsonpath={.spec.nodeName}")
+
+    def told() -> list[int]:
+        """Bytes in all and bytes free, as the kubelet counts them each minute."""
+        text = cluster.kubectl("get", "--raw", f"/api/v1/nodes/{pod}/proxy/stats/summary")
+        for one in json.loads(text)["pods"]:
+            for volume in one.get("volume", ()):
+                if one["podRef"]["name"] == "gluster-sample-app" and "pvcRef" in volume:
+                    return [volume["capacityBytes"], volume["availableBytes"]]
+        return []
+
+    wait_for("the kubelet has counted", lambda: told() != [])
+    total, free = map(int, cluster.app("df -B1 --output=size,avail /mnt/glusterfs | tail -1").split())
+    disk, used = map(int, cluster.brick("df -B1 --output=size,used /data | tail -1").split())
+    assert told()[0] == total
+    assert abs(told()[1] - free) < 50_000_000, "what is written between the two looks"
+    assert total == disk, "one set of two copies has the size of one disk"
+    assert free <= total - used
+
+
+def test_a_machine_that_shuts_down_does_not_hang(cluster: Stack, apps: Any) -> None:
+    """All its processes are asked to end at once, then made to, as an init does that knows no pods."""
+    machine = next(n for n in free_machines(cluster) if n != cluster.machine("gluster-sample-app"))
+    app = apps("shut").write(machine=machine).ready()
+    app.writes_on()
+    written = app.written()
+    node = cluster.lab.node(machine)
+    init = node.init()
+    assert init is not None
+    os.kill(init.pid, signal.SIGSTOP)  # nothing is started again
+    try:
+        on_machine(cluster, machine, "kill -TERM -1")
+        wait_for("its clients have ended", lambda: clients(cluster, machine) == [])
+        on_machine(cluster, machine, "kill -KILL -1")
+        wait_for("no process hangs", lambda: alive_on(cluster, machine) == [])
+        on_machine(cluster, machine, "umount --all --types fuse.glusterfs && sync")
+    finally:
+        cluster.lab.power_off(machine)
+        cluster.lab.power_on(machine)
+    wait_for("it is back", lambda: machine in cluster.lab.ready(), 240)
+    assert int(cluster.app("wc -l < /mnt/glusterfs/shut")) >= written
+    wait_for("and mounts", lambda: pod_is_ready(cluster, pod_on(cluster, "gluster-csi", machine)), 240)
+    app.delete("--grace-period=0", "--force")
+    again = apps("again").sleep(machine=machine).ready()
+    assert int(again.shell(f"wc -l < {PLACE}/shut")) >= written
+
+
 def test_nothing_is_left_beneath(cluster: Stack, machine: int) -> None:
     """The folders that targets were made of never held a file."""
     found = on_machine(
         cluster, machine, "find /var/lib/kubelet/pods -xdev -path '*kubernetes.io~csi*/mount/*' | head"
     )
     assert found == ""
-    cluster.app("cd /mnt/glusterfs && rm -f follows stays held powered writer web")
+    cluster.app("cd /mnt/glusterfs && rm -f follows stays held powered writer web apart finds shut")

@@ -52,6 +52,7 @@ def test_nothing_rolls_the_holder_of_the_mounts(odd: Recording) -> None:
     assert "livenessProbe" not in container
     assert "limits" not in container["resources"]
     assert pod_of(holder)["hostNetwork"] is True
+    assert pod_of(holder)["hostPID"] is True, "or the groups of the pods' users count for nothing"
     assert pod_of(holder)["dnsPolicy"] == "ClusterFirstWithHostNet"
     (mount,) = container["volumeMounts"]
     assert mount["mountPropagation"] == "Bidirectional"
