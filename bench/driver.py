@@ -1,0 +1,58 @@
+"""Large I/O of a container through the driver's mount, against a mount by hand on the same machine.
+
+One machine with one brick in memory, so that the way of the bytes through client and mounts is nearly
+all there is to measure: no disk and no network hide it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import gluster_sidecar
+
+from bench import fio, table
+from lab import rootfs, tools
+from tests.csi.machine import Machine
+from tests.csi.test_grpc import Driver
+
+BY_HAND: Final = "/mnt/by-hand"
+WANTED: Final = 0.98
+
+
+def report(rounds: int, say: Callable[[str], None]) -> None:
+    """Raises LabError."""
+
+    def progress(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    image = rootfs.ensure(tools.ensure(progress), progress)
+    folder = Path(tempfile.mkdtemp(prefix="gluster-bench-"))
+    machine = Machine(folder, image, Path(gluster_sidecar.__file__).parent)
+    try:
+        found = compare(machine, rounds)
+    finally:
+        machine.stop()
+        shutil.rmtree(folder)
+    title = f"Large files through the driver, against a mount by hand, median of {rounds} rounds"
+    say("\n".join([f"{title} (wanted: {WANTED}):", *table.lines("MB/s", 1e6, found), ""]))
+
+
+def compare(machine: Machine, rounds: int) -> dict[str, dict[str, float]]:
+    machine.shell(f"mkdir -p {BY_HAND} && mount -t glusterfs -o log-level=WARNING member:/data {BY_HAND}")
+    target = machine.target("bench")
+    driver = Driver(machine.socket)
+    driver.publish(target_path=target)
+    container = machine.container(target, propagation="rslave")
+    theirs, ours = f"/proc/{container.pid()}/root/mnt/volume", f"{machine.root}{BY_HAND}"
+    variants = {"by hand": lambda: fio.measure(ours), "driver": lambda: fio.measure(theirs)}
+    found = table.in_turn(rounds, variants)
+    container.stop()
+    driver.unpublish(target_path=target)
+    driver.channel.close()
+    machine.shell(f"umount {BY_HAND}")
+    return found
