@@ -2,8 +2,8 @@
 
     python -m bench [sidecar] [preview] [profiles] [pauses] [driver]
 
-All of them where none is named, on a machine that does nothing else: some twelve minutes. Volumes need fio, which
-Debian has. None needs a lab.
+All of them where none is named, on a machine that does nothing else. Volumes need fio, which Debian has;
+none needs a lab.
 """
 
 from __future__ import annotations
