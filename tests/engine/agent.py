@@ -22,6 +22,8 @@ from gluster_sidecar import contract
 from gluster_sidecar.contract import Kind, MemberKey, PlanKey
 
 READY = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+WAITS = "waits to be invited"
+"""What a node that may not join says where `up` waits for it."""
 Object = dict[str, Any]
 
 
@@ -75,11 +77,16 @@ def cycle(api: Api, refused: set[str]) -> None:
         if "deletionTimestamp" in member["metadata"]:
             if plan is None or number in wanted or "no-drain" not in refused:
                 api.patch(f"configmaps/{member['metadata']['name']}", {"metadata": {"finalizers": None}})
-        elif "no-join" not in refused and not member["data"].get(MemberKey.UUID):
+        elif "no-join" in refused:
+            if member["data"].get(MemberKey.JOINED) not in ("true", WAITS):
+                api.patch(
+                    f"configmaps/{member['metadata']['name']}", {"data": {str(MemberKey.JOINED): WAITS}}
+                )
+        elif not member["data"].get(MemberKey.UUID):
             joined = {str(MemberKey.JOINED): str(MemberKey.SPARE not in member["data"]).lower()}
             data = {str(MemberKey.UUID): f"uuid-{number}", **joined}
             api.patch(f"configmaps/{member['metadata']['name']}", {"data": data})
-        elif MemberKey.SPARE not in member["data"] and member["data"].get(MemberKey.JOINED) == "false":
+        elif MemberKey.SPARE not in member["data"] and member["data"].get(MemberKey.JOINED) != "true":
             joined = {str(MemberKey.JOINED): "true"}
             api.patch(f"configmaps/{member['metadata']['name']}", {"data": joined})
     for number in sorted(wanted - members.keys()):

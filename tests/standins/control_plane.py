@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class ControlPlane:
     folder: Path
     namespace: str
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _api: subprocess.Popen[bytes] | None = None
 
     @property
     def kubeconfig(self) -> Path:
@@ -64,7 +66,17 @@ class ControlPlane:
             *("--listen-client-urls=http://127.0.0.1:2379", "--listen-peer-urls=http://127.0.0.1:2380"),
             "--advertise-client-urls=http://127.0.0.1:2379",
         )
+        self._start_api()
         self._run(
+            *(str(self.kube), "kube-controller-manager", f"--kubeconfig={self.kubeconfig}"),
+            *("--leader-elect=false", f"--bind-address={HOST}", "--profiling=false"),
+            "--pvclaimbinder-sync-period=1s",
+            f"--service-account-private-key-file={self.folder}/accounts.key",
+        )
+        wait_for("the default namespace has its account", self._has_account)
+
+    def _start_api(self) -> None:
+        self._api = self._run(
             *(str(self.kube), "kube-apiserver", "--etcd-servers=http://127.0.0.1:2379"),
             *(f"--bind-address={HOST}", f"--secure-port={API_PORT}", f"--advertise-address={HOST}"),
             *(f"--tls-cert-file={self.folder}/apiserver.crt", "--service-cluster-ip-range=10.96.0.0/16"),
@@ -76,18 +88,25 @@ class ControlPlane:
             *("--endpoint-reconciler-type=none", "--profiling=false", "--allow-privileged=true"),
         )
         wait_for("the API server is ready", self._ready)
-        self._run(
-            *(str(self.kube), "kube-controller-manager", f"--kubeconfig={self.kubeconfig}"),
-            *("--leader-elect=false", f"--bind-address={HOST}", "--profiling=false"),
-            "--pvclaimbinder-sync-period=1s",
-            f"--service-account-private-key-file={self.folder}/accounts.key",
-        )
-        wait_for("the default namespace has its account", self._has_account)
 
-    def _run(self, *argv: str) -> None:
-        log = (self.folder / f"{len(self._running)}.log").open("wb")
+    @contextmanager
+    def api_away(self) -> Iterator[None]:
+        """The API server's machine has crashed, for a while; what etcd was told stays."""
+        assert self._api
+        self._running.remove(self._api)
+        self._api.kill()
+        self._api.wait(30)
+        try:
+            yield
+        finally:
+            self._start_api()
+
+    def _run(self, *argv: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{Path(argv[0]).name}-{len(self._running)}.log").open("ab")
         with log:
-            self._running.append(subprocess.Popen(self.inside(*argv), stdout=log, stderr=log))
+            process = subprocess.Popen(self.inside(*argv), stdout=log, stderr=log)
+        self._running.append(process)
+        return process
 
     def _ready(self) -> bool:
         assert all(process.poll() is None for process in self._running), f"see {self.folder}/*.log"

@@ -1,0 +1,64 @@
+"""The API server is away before and during a preview, an `up` and a destroy: nothing is lost by it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.project import Project
+from tests.engine.test_interrupted import draining
+from tests.standins.control_plane import wait_for
+
+pytestmark = pytest.mark.lab
+
+GONE = "configured Kubernetes cluster is unreachable"
+
+
+@pytest.fixture
+def two(project: Project) -> Project:
+    project.configure(nodeCount=2, sampleApp=False)
+    project.go().ok()
+    return project
+
+
+def test_what_begins_without_an_api_server_fails_clearly_and_goes_on_later(two: Project) -> None:
+    assert two.plane
+    before = two.everything()
+    with two.plane.api_away():
+        # As Pulumi's provider has it: a preview then asks the state alone.
+        assert two.steps() == {}
+        two.configure(nodeCount=4)
+        planned = two.steps()
+        two.go().failed(GONE)
+        two.run("destroy", "--skip-preview").failed(GONE)
+        two.run("refresh", "--skip-preview").failed("unreachable cluster")
+        disks = two.disks()
+        assert before.items() >= {(name, disk) for name, disk in disks.items() if name in before}
+    assert planned.keys() == {"create", "update"}
+    assert before.items() <= two.everything().items()
+    two.go().ok()
+    two.unchanged("--refresh")
+    assert before.items() <= two.everything().items()
+
+
+def test_what_waits_meanwhile_goes_on_when_the_api_server_is_back(two: Project) -> None:
+    assert two.plane
+    two.configure(nodeCount=4)
+    with two.refused("no-join"):
+        process = two.start("up", "--skip-preview")
+        members = {f"ConfigMap/gluster-member-{n}" for n in (3, 4)}
+        wait_for("the new members are there", lambda: members <= two.everything().keys())
+        with two.plane.api_away():
+            pass
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, text
+    two.configure(nodeCount=2)
+    with two.refused("no-drain"):
+        process = two.start("up", "--skip-preview")
+        wait_for("nodes 3 and 4 drain", lambda: draining(two, 3) and draining(two, 4))
+        with two.plane.api_away():
+            pass
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, text
+    two.unchanged("--refresh")
+    two.run("destroy", "--skip-preview").ok()
+    assert two.everything() == {}
