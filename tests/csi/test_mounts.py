@@ -361,6 +361,7 @@ def test_a_holder_that_ends_does_not_wait_for_ever(pods: Any, machine: Machine) 
     assert f"{pod.target} is still in use" in machine.log()
     assert machine.clients() == []
     machine.start_holder()
+    wait_for("the next one mounts it again", partial(has_layers, pod, 3))
 
 
 def test_after_a_restart_of_the_machine_nothing_is_mounted_by_itself(pods: Any, machine: Machine) -> None:
