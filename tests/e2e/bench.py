@@ -81,6 +81,11 @@ class Stack:
         """Name of the node's pod; empty while there is none."""
         return next(iter(self.pods(f"name=gluster-node-{node}")), "")
 
+    def containers(self, node: int) -> str:
+        """Ids of the containers that the node's pod runs, or ran last."""
+        ids = "{.items[*].status.containerStatuses[*].containerID}"
+        return self.kubectl("get", "pods", "-l", f"name=gluster-node-{node}", "-o", f"jsonpath={ids}")
+
     def machine(self, pod: str) -> int:
         """Number of the lab's machine that the pod runs on."""
         name = self.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
