@@ -157,10 +157,12 @@ def finish_joining(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """A peer that stays halfway in the pool, as this node's glusterd has it, is taken in by a start.
 
     Until then this node refuses every change that the peer's bricks are part of ("Accepted peer request" for
-    minutes, after two nodes had lost their disks at once, seen on 11.1; a start mended it at once).
+    minutes, after two nodes had lost their disks at once, seen on 11.1; a start mended it at once). One that
+    does not know the volume yet still joins by starts of its own, which those of others would only disturb.
     """
     pool = cluster.pool
-    stuck = sorted(peer.host for peer in pool.peers.values() if peer.halfway) if pool else []
+    joined = {cluster.host(node) for node in _hold_bricks(cluster)}
+    stuck = sorted(p.host for p in pool.peers.values() if p.halfway and p.host in joined) if pool else []
     if stuck and _may_restart(cluster):
         yield RestartGlusterd(f"peers {', '.join(stuck)} stay halfway in the pool")
 

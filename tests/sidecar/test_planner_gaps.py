@@ -205,6 +205,9 @@ def test_a_peer_that_stays_halfway_in_the_pool_is_taken_in_by_a_start_of_this_gl
     assert planner.plan_own(stuck, Settings()).steps == (), "it may be in the middle of it"
     later = replace(stuck, own=replace(stuck.own, unwell_since=stuck.at - timedelta(minutes=1)))
     assert isinstance(planner.plan_own(later, Settings()).steps[0], do.RestartGlusterd)
+    joins = replace(later.members[2], state=MemberState.PEER)
+    told = replace(later, members={**later.members, 2: joins})
+    assert planner.plan_own(told, Settings()).steps == (), "it does not know the volume yet"
     for other in (seen(in_cluster=False, rejected=True), seen(in_cluster=False, connected=False)):
         told = replace(other, own=later.own)
         assert not other.unwell
