@@ -140,8 +140,8 @@ MISTAKES: Final = (
     mutant(
         "15",
         "planner",
-        "= (join_again, dissolve, revive_bricks)",
-        "= (join_again, dissolve)",
+        "= (join_again, dissolve, revive_bricks, finish_joining)",
+        "= (join_again, dissolve, finish_joining)",
         "test_planner_failures.py::test_a_dead_brick_is_brought_back_by_its_own_node_without_force",
     ),
     Mutant(

@@ -57,10 +57,9 @@ class Loop:
         while not self.stop.is_set():
             self.wake.clear()
             started = self.clock()
-            busy = False
+            refused = False
             try:
-                busy = self.cycle()
-                pause: float = 0 if busy else self.settings.sleep_seconds
+                pause: float = 0 if self.cycle() else self.settings.sleep_seconds
             except Conflict as conflict:
                 log.info("somebody else wrote first, looks again: %s", conflict)
                 pause = 0
@@ -69,14 +68,14 @@ class Loop:
                 self.health.tally["cycles_failed_total"] += 1
                 if isinstance(error, ObservationError):
                     self.health.readiness = report.Readiness(False, str(error))
-                pause = self.settings.unhealthy_seconds
+                pause, refused = self.settings.unhealthy_seconds, isinstance(error, ActionError)
             self.health.turned_at = time.monotonic()
             took = {"cycle_seconds": self.clock() - started}
             self.health.gauges = {**self.health.gauges, **took}
             self.health.tally["cycles_total"] += 1
             self.stop.wait(SETTLE_SECONDS)
-            if not self.stop.is_set():
-                self.wake.wait(pause)
+            # A command that was refused may have left traces that are reported, and would wake this at once.
+            (self.stop if refused else self.wake).wait(pause)
         try:
             self.lease.release(self.clock())
         except ApiError as error:

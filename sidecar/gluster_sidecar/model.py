@@ -124,6 +124,13 @@ class Peer:
     connected: bool
     in_cluster: bool
     """glusterd's state is "Peer in Cluster"; anything else (rejected, half accepted) is not."""
+    rejected: bool = False
+    """glusterd's state is "Peer Rejected": what the peer knows of the pool is another."""
+
+    @property
+    def halfway(self) -> bool:
+        """Connected and neither in the cluster nor rejected: being let in, or stuck in that."""
+        return self.connected and not self.in_cluster and not self.rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +269,12 @@ class Cluster:
 
     @property
     def unwell(self) -> bool:
-        """A start of this node's glusterd would help, if this stays so: its brick does not run, or it is
-        in a pool whose volume it does not know."""
+        """A start of this node's glusterd would help, if this stays so: its brick does not run, it is in a
+        pool whose volume it does not know, or a peer stays halfway in it."""
         if self.pool is None:
             return False
+        if any(peer.halfway for peer in self.pool.peers.values()):
+            return True
         if self.pool.volume is None:
             return not self.pool.blank and self.me in self.notes.peers
         return self.pool.volume.started and self.pool.brick_running is False

@@ -30,6 +30,8 @@ _TASK_STATES = {
 }
 # `GD_FRIEND_STATE_BEFRIENDED`: "Peer in Cluster" (xlators/mgmt/glusterd/src/glusterd-sm.h).
 _BEFRIENDED = "3"
+# `GD_FRIEND_STATE_REJECTED`: "Peer Rejected".
+_REJECTED = "6"
 _STARTED = "1"
 _SELF = "localhost"
 
@@ -55,6 +57,7 @@ def peers(root: ET.Element) -> dict[str, Peer]:
             uuid=_text(peer, "uuid"),
             connected=_text(peer, "connected") == "1",
             in_cluster=_text(peer, "state") == _BEFRIENDED,
+            rejected=_text(peer, "state") == _REJECTED,
         )
     return found
 

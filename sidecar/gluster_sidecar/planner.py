@@ -153,7 +153,21 @@ def dissolve(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             yield DetachPeer(host, force=not _well(peer))
 
 
-OWN_RULES: Final[tuple[Rule, ...]] = (join_again, dissolve, revive_bricks)
+def finish_joining(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """A peer that stays halfway in the pool, as this node's glusterd has it, is taken in by a start.
+
+    Until then this node refuses every change that the peer's bricks are part of ("Accepted peer request" for
+    minutes, after two nodes had lost their disks at once, seen on 11.1; a start mended it at once). One that
+    does not know the volume yet still joins by starts of its own, which those of others would only disturb.
+    """
+    pool = cluster.pool
+    joined = {cluster.host(node) for node in _hold_bricks(cluster)}
+    stuck = sorted(p.host for p in pool.peers.values() if p.halfway and p.host in joined) if pool else []
+    if stuck and _may_restart(cluster):
+        yield RestartGlusterd(f"peers {', '.join(stuck)} stay halfway in the pool")
+
+
+OWN_RULES: Final[tuple[Rule, ...]] = (join_again, dissolve, revive_bricks, finish_joining)
 
 
 def _may_restart(cluster: Cluster) -> bool:
