@@ -14,15 +14,13 @@ from gluster_sidecar import planner
 from gluster_sidecar.contract import MemberState, node_of_host
 from gluster_sidecar.model import Cluster, Task, TaskState
 from gluster_sidecar.settings import Settings
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 
 from tests.sidecar import laws
 from tests.sidecar.clusters import clusters, leading, shuffled
 from tests.sidecar.world import START, World, brick, host
 
-many = settings(
-    max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+many = settings(max_examples=250, derandomize=True)
 
 
 @many

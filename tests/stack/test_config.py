@@ -309,7 +309,7 @@ texts = st.one_of(
 )
 
 
-@effort(max_examples=10_000, deadline=None)
+@effort(max_examples=10_000)
 @given(st.dictionaries(st.sampled_from([*DECLARED, "nonsense"]), texts, max_size=4))
 def test_any_settings_are_either_right_or_refused_line_by_line(config: dict[str, str]) -> None:
     given_keys = settings(**config)
@@ -350,7 +350,7 @@ RIGHT: dict[str, list[Any]] = {
 """The ends of what is allowed."""
 
 
-@effort(max_examples=30, deadline=None)
+@effort(max_examples=30)
 @given(st.fixed_dictionaries({}, optional={key: st.sampled_from(right) for key, right in RIGHT.items()}))
 def test_what_is_taken_for_right_can_be_declared(config: dict[str, Any]) -> None:
     recording = record_main(settings(**config))

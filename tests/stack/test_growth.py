@@ -35,7 +35,7 @@ def without(request: Mapping[str, Any], *path: str) -> dict[str, Any]:
     return copy
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sizes, sizes, kinds)
 def test_growth_only_adds_and_updates_the_plan(one: int, other: int, replication: int) -> None:
     before, after = of_sets(min(one, other), replication), of_sets(max(one, other), replication)
@@ -53,7 +53,7 @@ def test_growth_only_adds_and_updates_the_plan(one: int, other: int, replication
     assert old == new, "of the plan only what is wanted may change"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(sizes, sizes, kinds)
 def test_what_growth_adds_belongs_to_the_new_nodes(one: int, other: int, replication: int) -> None:
     few, many = sorted((one, other))
@@ -83,7 +83,7 @@ def whole(sets: int, spare_count: int, zone_names: tuple[str, ...], arbiter: boo
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(few_sizes, few_sizes, spares, spares, zones, st.booleans())
 def test_between_any_two_sizes_no_disk_and_no_controller_changes(
     one: int, other: int, few: int, many: int, names: tuple[str, ...], arbiter: bool
@@ -106,7 +106,7 @@ def test_between_any_two_sizes_no_disk_and_no_controller_changes(
         assert old == new
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(sizes, kinds)
 def test_the_same_settings_ask_for_the_same(sets: int, replication: int) -> None:
     again = record(node_count=sets * replication, replication=replication)
@@ -114,7 +114,7 @@ def test_the_same_settings_ask_for_the_same(sets: int, replication: int) -> None
     assert not changed(of_sets(sets, replication), again)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(sizes, kinds)
 def test_names_in_kubernetes_and_at_google_are_unique(sets: int, replication: int) -> None:
     recording = of_sets(sets, replication)
