@@ -9,12 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.pool import Pool, parts, wait_for
+from tests.integration.seen import SUM, all_well, bricks, fill, whole, why
 
 pytestmark = [pytest.mark.lab]
-
-SERVER = "gluster-1.default.svc.cluster.local"
-MOUNT = f"mkdir -p /run/t; mountpoint -q /run/t || mount -t glusterfs {SERVER}:/data /run/t; "
-SUM = MOUNT + "cd /run/t && find . -type f | sort | xargs sha256sum | sha256sum"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +25,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
             pool.announce(node)
         pool.want(1, 2, 3, 4, spares=(5,), grace=3600)
         pool.settled(1, 2, 3, 4)
-        pool.shell(1, MOUNT + "for i in $(seq 80); do head -c 20000 /dev/urandom > /run/t/f$i; done")
+        fill(pool)
         yield pool
     finally:
         pool.stop()
@@ -40,27 +37,6 @@ def unharmed(pool: Pool) -> Iterator[None]:
     before = pool.shell(1, SUM)
     yield
     assert pool.shell(1, SUM) == before
-
-
-def bricks(pool: Pool) -> dict[int, tuple[str, bool]]:
-    """Path of each node's brick, and whether it is online, as the actor last said."""
-    lines = pool.data("gluster-status").get("bricks", "").splitlines()
-    found = (re.fullmatch(r"\d+ gluster-(\d+)\.[^:]*:(\S+) (\w+)", line) for line in lines)
-    return {int(m[1]): (m[2], m[3] == "online") for m in found if m}
-
-
-def whole(pool: Pool) -> bool:
-    return len(pool.data("gluster-status").get("whole", "").split()) == 4
-
-
-def all_well(pool: Pool) -> None:
-    wait_for(
-        "all bricks are up and whole", lambda: whole(pool) and all(up for _, up in bricks(pool).values()), 150
-    )
-
-
-def why(pool: Pool, node: int) -> str:
-    return pool.data(f"gluster-member-{node}").get("why", "")
 
 
 def test_a_dry_run_says_what_would_be_done_and_why(pool: Pool) -> None:

@@ -1,0 +1,97 @@
+"""Three copies, and two with an arbiter: formed, healed on lost disks, grown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.pool import Pool, parts, wait_for
+from tests.integration.seen import SUM, all_well, bricks, fill, replaced
+
+pytestmark = [pytest.mark.lab]
+
+KINDS = {"arbiter": "1 x (2 + 1) = 3", "copies": "1 x 3 = 3"}
+GROWN = {"arbiter": "2 x (2 + 1) = 6", "copies": "2 x 3 = 6"}
+
+
+@pytest.fixture(scope="module", params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory, kind: str) -> Iterator[Pool]:
+    found = parts()
+    arbiter = str(kind == "arbiter").lower()
+    environment = f"GLUSTER_SIDECAR_REPLICATION=3 GLUSTER_SIDECAR_ARBITER={arbiter}"
+    pool = Pool(tmp_path_factory.mktemp("pool"), found.kube, found.rootfs, environment)
+    try:
+        pool.start()
+        for node in (1, 2, 3):
+            pool.power_on(node)
+            pool.announce(node)
+        pool.want(1, 2, 3)
+        pool.settled(1, 2, 3)
+        fill(pool)
+        yield pool
+    finally:
+        pool.stop()
+
+
+@pytest.fixture
+def unharmed(pool: Pool) -> Iterator[None]:
+    before = pool.shell(1, SUM)
+    yield
+    assert pool.shell(1, SUM) == before
+
+
+def test_a_set_is_formed_of_its_kind(pool: Pool, kind: str) -> None:
+    assert KINDS[kind] in pool.gluster(1, "volume", "info", "data")
+    sizes = [int(pool.shell(node, "du -s --apparent-size /data/brick/f1").split()[0]) for node in (1, 2, 3)]
+    assert [size > 0 for size in sizes] == [True, True, kind == "copies"]
+
+
+@pytest.mark.parametrize("node", [3, 2])
+def test_a_lost_disk_is_filled_again(pool: Pool, unharmed: None, kind: str, node: int) -> None:
+    """Node 3 is the arbiter, if there is one."""
+    all_well(pool)
+    replaced(pool, node)
+    wait_for("a new brick", lambda: "/data/brick-" in bricks(pool).get(node, ("", False))[0], 180)
+    all_well(pool)
+    assert KINDS[kind] in pool.gluster(1, "volume", "info", "data")
+    new = bricks(pool)[node][0]
+    assert pool.shell(node, f"ls {new} | sort") == pool.shell(1, "ls /data/brick | sort")
+    holds_data = "1" in pool.shell(node, f"test -s {new}/f1 && echo 1 || true")
+    assert holds_data is not (node == 3 and kind == "arbiter")
+
+
+def test_a_restarted_copy_is_ready_while_another_is_away(pool: Pool, unharmed: None) -> None:
+    """It has nobody to ask whether it has caught up; it must serve all the same."""
+    all_well(pool)
+    pool.power_off(3)
+    pool.announce(3, ready=False)
+    wait_for("one is seen down", lambda: not bricks(pool)[3][1])
+    pool.power_off(2)
+    pool.announce(2, ready=False)
+    pool.power_on(2)
+    pool.announce(2)
+    probe = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:24098/readyz').read().decode())"
+    ready = f'python3 -c "{probe}" 2>/dev/null || true'
+    wait_for("the other is ready", lambda: pool.shell(2, ready).startswith("serves"), 120)
+    assert pool.data("gluster-member-2")["caughtUp"] == ""
+    pool.power_on(3)
+    pool.announce(3)
+    all_well(pool)
+
+
+def test_it_grows_by_a_whole_set(pool: Pool, unharmed: None, kind: str) -> None:
+    for node in (4, 5, 6):
+        pool.power_on(node)
+        pool.announce(node)
+    pool.want(1, 2, 3, 4, 5, 6)
+    pool.settled(1, 2, 3, 4, 5, 6)
+    assert GROWN[kind] in pool.gluster(1, "volume", "info", "data")
+    wait_for("it is spread", lambda: len(pool.data("gluster-status").get("balanced", "").split()) == 6, 120)
+    assert int(pool.shell(4, "ls /data/brick | wc -l")) > 0
+    all_well(pool)
