@@ -15,6 +15,7 @@ from lab.cluster import Lab
 from lab.down import leftovers
 from lab.errors import Busy, LabError
 from lab.process import kill
+from lab.run import run
 from lab.settings import Settings
 from lab.waiting import wait_for
 
@@ -67,6 +68,16 @@ def test_a_machine_without_power_runs_nothing(lab: Lab) -> None:
     lab.power_on(1)
     wait_for("it is back", lambda: 1 in lab.ready(), 60)
     assert lab.node(1).boot_id() != first
+
+
+def test_no_packet_finds_a_way_out(lab: Lab) -> None:
+    lab.up(lambda _: None)
+    for node in (1, 2):
+        assert "default" not in lab.node_exec(node, ["ip", "route"])
+        with pytest.raises(LabError, match="Network is unreachable"):
+            lab.node_exec(node, ["bash", "-c", "exec 3<>/dev/tcp/192.0.2.1/80"])
+    hub = ["ip", "netns", "exec", lab.paths.hub, "cat", "/proc/sys/net/ipv4/ip_forward"]
+    assert run(hub) == "0\n"
 
 
 def test_two_labs_side_by_side_do_not_touch_each_other(lab: Lab, tmp_path: Path) -> None:
