@@ -235,7 +235,9 @@ class Pool:
         return found
 
     def settled(self, *nodes: int) -> None:
-        wait_for(f"nodes {nodes} settled", lambda: self.is_settled(*nodes))
+        # glusterd itself takes away a volume's lock that somebody left, after three minutes (seen once in 27
+        # growths and shrinks on a busy machine: "Another transaction is in progress").
+        wait_for(f"nodes {nodes} settled", lambda: self.is_settled(*nodes), 240)
 
     def is_settled(self, *nodes: int) -> bool:
         plan = self.data(PLAN_NAME)
