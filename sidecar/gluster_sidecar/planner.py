@@ -589,14 +589,16 @@ def remember_a_volume(cluster: Cluster) -> frozenset[int]:
 
 def _hold_bricks(cluster: Cluster) -> frozenset[int]:
     """Other nodes that said that their glusterd has a brick of the volume."""
-    known = (MemberState.JOINED, MemberState.DRAINING)
-    return frozenset(n for n, m in cluster.members.items() if n != cluster.me and m.state in known)
+    return _others(cluster, MemberState.JOINED, MemberState.DRAINING)
 
 
 def in_a_pool(cluster: Cluster) -> frozenset[int]:
     """Other nodes that said that their glusterd has peers."""
-    known = (MemberState.PEER, MemberState.JOINED, MemberState.DRAINING)
-    return frozenset(n for n, m in cluster.members.items() if n != cluster.me and m.state in known)
+    return _others(cluster, MemberState.PEER, MemberState.JOINED, MemberState.DRAINING)
+
+
+def _others(cluster: Cluster, *states: MemberState) -> frozenset[int]:
+    return frozenset(n for n, m in cluster.members.items() if n != cluster.me and m.state in states)
 
 
 def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> str:
