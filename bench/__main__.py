@@ -26,6 +26,7 @@ from gluster_sidecar.settings import Settings
 
 from bench import driver, fio, pauses, pool, profiles
 from bench.preview import compare
+from lab import rootfs
 from lab.errors import LabError
 from tests.sidecar.world import World, host
 
@@ -92,7 +93,7 @@ def preview() -> None:
 @contextmanager
 def a_pool() -> Iterator[pool.Pool]:
     folder = Path(tempfile.mkdtemp(prefix="gluster-bench-"))
-    made = pool.Pool(folder, pool.image())
+    made = pool.Pool(folder, rootfs.image())
     try:
         made.start()
         yield made

@@ -6,18 +6,11 @@ all there is to measure: no disk and no network hide it.
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
-import gluster_sidecar
-
 from bench import fio, table
-from lab import rootfs, tools
-from tests.csi.machine import Machine
+from tests.csi.machine import Machine, running
 from tests.csi.test_grpc import Driver
 
 BY_HAND: Final = "/mnt/by-hand"
@@ -26,18 +19,8 @@ WANTED: Final = 0.98
 
 def report(rounds: int, say: Callable[[str], None]) -> None:
     """Raises LabError."""
-
-    def progress(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    image = rootfs.ensure(tools.ensure(progress), progress)
-    folder = Path(tempfile.mkdtemp(prefix="gluster-bench-"))
-    machine = Machine(folder, image, Path(gluster_sidecar.__file__).parent)
-    try:
+    with running() as machine:
         found = compare(machine, rounds)
-    finally:
-        machine.stop()
-        shutil.rmtree(folder)
     title = f"Large files through the driver, against a mount by hand, median of {rounds} rounds"
     say("\n".join([f"{title} (wanted: {WANTED}):", *table.lines("MB/s", 1e6, found), ""]))
 

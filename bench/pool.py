@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from gluster_sidecar.contract import START_FILE
-
-from lab import rootfs, tools
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SERVERS: Final = (1, 2, 3, 4)
@@ -191,12 +188,3 @@ class Pool:
             self.inside(CLIENT, "python3", "-", *words, text=script.read_text())
         )
         return found
-
-
-def image() -> Path:
-    """The product's image as a folder. Raises LabError."""
-
-    def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    return rootfs.ensure(tools.ensure(say), say)

@@ -32,11 +32,7 @@ def create(pool: Pool) -> list[str]:
 
 
 def small_files(pool: Pool, volume: str) -> dict[str, float]:
-    """With clients that have seen nothing yet."""
-    folder = next(_folders)
-    with pool.mounted(volume, "here") as here, pool.mounted(volume, "there") as there:
-        pool.inside(CLIENT, "mkdir", f"{here}/{folder}")
-        return pool.files(SCRIPT, f"{here}/{folder}", f"{there}/{folder}", str(FILES))
+    return by_two_clients(pool, volume, SCRIPT, FILES)
 
 
 def large_files(pool: Pool, volume: str) -> dict[str, float]:
@@ -45,10 +41,15 @@ def large_files(pool: Pool, volume: str) -> dict[str, float]:
 
 
 def seconds_until_seen(pool: Pool, volume: str) -> dict[str, float]:
+    return by_two_clients(pool, volume, STALENESS, CHANGES)
+
+
+def by_two_clients(pool: Pool, volume: str, script: Path, count: int) -> dict[str, float]:
+    """What the script finds in a folder of its own, with clients that have seen nothing yet."""
     folder = next(_folders)
     with pool.mounted(volume, "here") as here, pool.mounted(volume, "there") as there:
         pool.inside(CLIENT, "mkdir", f"{here}/{folder}")
-        return pool.files(STALENESS, f"{here}/{folder}", f"{there}/{folder}", str(CHANGES))
+        return pool.files(script, f"{here}/{folder}", f"{there}/{folder}", str(count))
 
 
 def compare(pool: Pool, volumes: list[str], rounds: int, say: Callable[[str], None]) -> None:

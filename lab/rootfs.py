@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 from typing import Final
 
 from lab import images
+from lab import tools as lab_tools
 from lab.tools import Tools, cache
 from lab.tools.progress import Say
 
@@ -27,6 +29,15 @@ def ensure(tools: Tools, say: Say) -> Path:
     image = images.ensure(tools, say)
     target = cache.folder("rootfs", image.archive.parent.name)
     return cache.obtain(target, lambda draft: unpack(image.archive, draft), keep_seconds=600)
+
+
+def image() -> Path:
+    """The same where there are no tools yet; says on standard error what it does. Raises LabError."""
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    return ensure(lab_tools.ensure(say), say)
 
 
 def unpack(archive: Path, target: Path) -> None:

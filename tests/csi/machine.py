@@ -12,13 +12,18 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import gluster_sidecar
 from gluster_sidecar.contract import driver_folder, driver_name
+
+from lab import rootfs
 
 PODS: Final = "/var/lib/kubelet/pods"
 SOCKET: Final = f"{driver_folder('default')}/csi.sock"
@@ -233,6 +238,19 @@ class Machine:
 
 ASK: Final = """python3 -c 'import pathlib; from gluster_sidecar.csi import link
 link.call(pathlib.Path("{folder}") / link.SOCKET, "ping")'"""
+
+
+@contextmanager
+def running() -> Iterator[Machine]:
+    """A machine of the shipped image with this checkout's sidecar; gone at the end. Raises LabError."""
+    image = rootfs.image()
+    folder = Path(tempfile.mkdtemp(prefix="gcsi-"))
+    made = Machine(folder, image, Path(gluster_sidecar.__file__).parent)
+    try:
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder)
 
 
 def _child(pid: int) -> int:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import gluster_sidecar
 import grpc
 import pytest
 from gluster_sidecar.csi.proto import csi_pb2 as csi
 
-from lab import rootfs, tools
-from tests.csi.machine import Container, Machine, wait_for
+from tests.csi.machine import Container, Machine, running, wait_for
 from tests.csi.test_grpc import MODE, Driver, capability, refused
 
 pytestmark = pytest.mark.lab
@@ -28,17 +22,8 @@ GONE = ("Transport endpoint is not connected", "Software caused connection abort
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
-    def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    image = rootfs.ensure(tools.ensure(say), say)
-    folder = Path(tempfile.mkdtemp(prefix="gcsi-"))
-    made = Machine(folder, image, Path(gluster_sidecar.__file__).parent)
-    try:
+    with running() as made:
         yield made
-    finally:
-        made.stop()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

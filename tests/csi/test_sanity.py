@@ -9,21 +9,17 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import gluster_sidecar
 import grpc
 import pytest
 from gluster_sidecar.csi import serve
 from gluster_sidecar.csi.proto import csi_pb2 as csi
 
-from lab import rootfs, tools
 from lab.tools import programs
-from tests.csi.machine import Machine
+from tests.csi.machine import Machine, running
 
 pytestmark = pytest.mark.lab
 PLACE = "/var/lib/kubelet/pods/sanity"
@@ -32,15 +28,9 @@ MEANT = "Node Service|Identity Service"
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
-    image = rootfs.ensure(tools.ensure(say), say)
-    folder = Path(tempfile.mkdtemp(prefix="gcsi-"))
-    made = Machine(folder, image, Path(gluster_sidecar.__file__).parent)
-    try:
+    with running() as made:
         made.shell(f"mkdir -p {PLACE}")
         yield made
-    finally:
-        made.stop()
-        shutil.rmtree(folder)
 
 
 def say(line: str) -> None:

@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,21 @@ class Pool:
 
     def log(self, node: int) -> str:
         return (self.folder / f"n{node}/upper/var/log/sidecar.log").read_text()
+
+
+@contextmanager
+def running(folder: Path, *nodes: int, environment: str = "") -> Iterator[Pool]:
+    """A pool in which these machines have power and a pod; gone at the end. Raises LabError."""
+    found = parts()
+    pool = Pool(folder, found.kube, found.rootfs, environment)
+    try:
+        pool.start()
+        for node in nodes:
+            pool.power_on(node)
+            pool.announce(node)
+        yield pool
+    finally:
+        pool.stop()
 
 
 @dataclass(frozen=True)

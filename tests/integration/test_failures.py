@@ -8,35 +8,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.pool import Pool, parts, wait_for
-from tests.integration.seen import SUM, all_well, bricks, fill, whole, why
+from tests.integration.pool import Pool, running, wait_for
+from tests.integration.seen import all_well, bricks, fill, whole, why
 
 pytestmark = [pytest.mark.lab]
 
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    found = parts()
-    pool = Pool(tmp_path_factory.mktemp("pool"), found.kube, found.rootfs)
-    try:
-        pool.start()
-        for node in (1, 2, 3, 4, 5):
-            pool.power_on(node)
-            pool.announce(node)
+    with running(tmp_path_factory.mktemp("pool"), 1, 2, 3, 4, 5) as pool:
         pool.want(1, 2, 3, 4, spares=(5,), grace=3600)
         pool.settled(1, 2, 3, 4)
         fill(pool)
         yield pool
-    finally:
-        pool.stop()
-
-
-@pytest.fixture
-def unharmed(pool: Pool) -> Iterator[None]:
-    """The data, before and after."""
-    before = pool.shell(1, SUM)
-    yield
-    assert pool.shell(1, SUM) == before
 
 
 def test_a_dry_run_says_what_would_be_done_and_why(pool: Pool) -> None:

@@ -8,25 +8,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.pool import Pool, parts, wait_for
+from tests.integration.pool import Pool, running, wait_for
+from tests.integration.seen import MOUNT
 
 pytestmark = [pytest.mark.lab]
 
-SERVER = "gluster-1.default.svc.cluster.local"
-MOUNT = f"mkdir -p /run/t; mountpoint -q /run/t || mount -t glusterfs {SERVER}:/data /run/t; "
 SUMS = MOUNT + "cd /run/t && sha256sum f*"
 FILES = 60
 
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    found = parts()
-    pool = Pool(tmp_path_factory.mktemp("pool"), found.kube, found.rootfs)
-    try:
-        pool.start()
+    with running(tmp_path_factory.mktemp("pool"), 1, 2, 3, 4) as pool:
         yield pool
-    finally:
-        pool.stop()
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +59,6 @@ def spread(pool: Pool) -> None:
 
 
 def test_two_nodes_form_a_volume(pool: Pool, sums: dict[str, str]) -> None:
-    for node in (1, 2, 3, 4):
-        pool.power_on(node)
-        pool.announce(node)
     pool.want(1, 2)
     pool.settled(1, 2)
     assert bricks(pool) == ["gluster-1", "gluster-2"]

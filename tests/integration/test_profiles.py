@@ -10,13 +10,14 @@ from gluster_sidecar.profiles import COMMON, PROFILES
 
 from bench import pool as bench
 from bench import staleness
+from lab import rootfs
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bench.Pool]:
-    made = bench.Pool(tmp_path_factory.mktemp("profiles"), bench.image())
+    made = bench.Pool(tmp_path_factory.mktemp("profiles"), rootfs.image())
     try:
         made.start()
         yield made

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.pool import Pool, parts, wait_for
-from tests.integration.seen import SUM, all_well, bricks, fill, replaced
+from tests.integration.pool import Pool, running, wait_for
+from tests.integration.seen import all_well, bricks, fill, replaced
 
 pytestmark = [pytest.mark.lab]
 
@@ -22,28 +22,13 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory, kind: str) -> Iterator[Pool]:
-    found = parts()
     arbiter = str(kind == "arbiter").lower()
     environment = f"GLUSTER_SIDECAR_REPLICATION=3 GLUSTER_SIDECAR_ARBITER={arbiter}"
-    pool = Pool(tmp_path_factory.mktemp("pool"), found.kube, found.rootfs, environment)
-    try:
-        pool.start()
-        for node in (1, 2, 3):
-            pool.power_on(node)
-            pool.announce(node)
+    with running(tmp_path_factory.mktemp("pool"), 1, 2, 3, environment=environment) as pool:
         pool.want(1, 2, 3)
         pool.settled(1, 2, 3)
         fill(pool)
         yield pool
-    finally:
-        pool.stop()
-
-
-@pytest.fixture
-def unharmed(pool: Pool) -> Iterator[None]:
-    before = pool.shell(1, SUM)
-    yield
-    assert pool.shell(1, SUM) == before
 
 
 def test_a_set_is_formed_of_its_kind(pool: Pool, kind: str) -> None:
