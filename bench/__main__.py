@@ -1,6 +1,6 @@
 """`make bench`: figures of sidecar and stack, and of volumes on real daemons. Printed, never judged.
 
-    python -m bench [sidecar] [preview] [profiles] [pauses] [driver]
+    python -m bench [sidecar] [sidecars] [preview] [profiles] [pauses] [driver]
 
 All of them where none is named, on a machine that does nothing else. Volumes need fio, which Debian has;
 none needs a lab.
@@ -24,7 +24,7 @@ from gluster_sidecar.model import Brick, Notes, Volume
 from gluster_sidecar.profiles import COMMON
 from gluster_sidecar.settings import Settings
 
-from bench import driver, fio, pauses, pool, profiles
+from bench import driver, fio, pauses, pool, profiles, sidecars
 from bench.preview import compare
 from lab import rootfs
 from lab.errors import LabError
@@ -119,6 +119,7 @@ def waits() -> None:
 
 PARTS: Final[dict[str, Callable[[], None]]] = {
     "sidecar": sidecar,
+    "sidecars": lambda: sidecars.report(say),
     "preview": preview,
     "profiles": against_stock,
     "pauses": waits,

@@ -273,6 +273,20 @@ LAWS: Final = (
         "test_planner_gaps.py::test_a_pool_that_was_begun_and_not_said_is_dissolved_by_its_nodes",
     ),
     mutant(
+        "law 4: a look that is old stands for ever",
+        "rest",
+        "and timedelta() <= now - kept.at < timedelta(seconds=LOOK_SECONDS)",
+        "and timedelta() <= now - kept.at",
+        "test_rest.py::test_a_look_stands_until_something_changes_or_it_is_old",
+    ),
+    mutant(
+        "law 4: rest while a peer is away",
+        "rest",
+        "and all(peer.connected and peer.in_cluster for peer in pool.peers.values())",
+        "and all(peer.in_cluster for peer in pool.peers.values())",
+        "test_rest.py::test_one_thing_that_is_not_well_or_not_known_keeps_them_looking",
+    ),
+    mutant(
         "law 3: quorum",
         "planner",
         "if 2 * connected <= 1 + len(peers):",

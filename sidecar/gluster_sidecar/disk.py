@@ -72,6 +72,18 @@ def file_system_at(mountinfo: str, directory: str) -> list[str] | None:
     return found
 
 
+def store_marks(mount: str) -> tuple[tuple[str, int, int], ...] | None:
+    """Names, times and sizes of the files in which glusterd keeps its peers and volumes, for they change with
+    both; None if they cannot be read. They are looked at, never into (law 8)."""
+    store = Path(mount, "glusterd")
+    try:
+        files = [store / "glusterd.info", *(store / "peers").iterdir(), *(store / "vols").glob("*/info")]
+        found = [(str(file), (seen := file.stat()).st_mtime_ns, seen.st_size) for file in files]
+    except OSError:
+        return None
+    return tuple(sorted(found))
+
+
 def is_there(brick: str) -> bool | None:
     """Whether the brick's folder is on the disk; None if that cannot be told."""
     try:

@@ -46,6 +46,9 @@ class Lease:
         """
         if self.held(now) and now - self._renewed_at < RENEW_SECONDS:
             return True
+        # What is ours is as we wrote it, or somebody else's write refuses this one.
+        if self.held(now) and self._write(now, self._holder):
+            return True
         self._look(now)
         ours = self._seen is not None and self._seen["spec"].get("holderIdentity") == self._holder
         quiet = now - self._seen_at

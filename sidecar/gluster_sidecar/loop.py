@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from . import disk, hosts, metrics, parse, planner, report
+from . import disk, hosts, metrics, parse, planner, report, rest
 from .actions import Action, NoteBalanced, NoteHealth, NoteRebalance, Wait
 from .contract import PLAN_NAME, START_FILE, STATUS_NAME, endpoint_slice_name, member_name
 from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
@@ -46,6 +46,9 @@ class Loop:
     clock: Callable[[], float] = time.monotonic
     _caught_up: bool = False
     _memory: Memory = field(default_factory=Memory)
+    _kept: rest.Kept | None = None
+    _mark: rest.Mark | None = None
+    """As it was before the last look."""
     _said: str = ""
     _troubles: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
     """Those of the last look, and those that were told."""
@@ -87,28 +90,51 @@ class Loop:
 
     def cycle(self) -> bool:
         """One look and what follows from it; True if something was done, so looking again pays."""
-        seen = self.observer.look(self.lease.held(self.clock()))
+        seen, kept = self._look()
         if self._contend(seen.cluster) != seen.cluster.holds_lease:
-            seen = self.observer.look(self.lease.held(self.clock()))
-        seen = replace(seen, cluster=self._memory.added_to(seen.cluster))
+            seen, kept = self._look()
+        seen = replace(seen, cluster=self._memory.added_to(seen.cluster, kept=kept))
+        decided = self._decide(seen)
+        if kept and any(not isinstance(step, Wait) for one in decided for step in one.steps):
+            self._kept = None  # nothing is done on an old look
+            return True
+        return self._follow(seen, *decided)
+
+    def _look(self) -> tuple[Seen, bool]:
+        """The world, and whether what glusterd says of it is of an earlier look."""
+        held, mark = self.lease.held(self.clock()), self.observer.mark()
+        if mark is not None and self._kept is not None:
+            seen = self.observer.look(held, self._kept.pool)
+            if rest.stands(self._kept, mark, seen.cluster.at, planner.acts(seen.cluster)):
+                return seen, True
+        self._kept, self._mark = None, mark
+        return self.observer.look(held), False
+
+    def _decide(self, seen: Seen) -> tuple[planner.Decision, planner.Decision]:
+        return planner.plan_own(seen.cluster, self.settings), planner.plan(seen.cluster, self.settings)
+
+    def _follow(self, seen: Seen, own: planner.Decision, decision: planner.Decision) -> bool:
+        """Reports what was seen and does what was decided; True if something was done."""
         cluster = seen.cluster
         known = report.addresses(cluster)
         if hosts.write(known, cluster.namespace):
             log.info("hosts file: %s", ", ".join(f"{n}={a}" for n, a in sorted(known.items())))
         self._let_glusterd_start(cluster, cluster.me in known)
         ready, pending = self._report_own(seen)
-        own = planner.plan_own(cluster, self.settings)
         for step in own.steps:
             if not isinstance(step, Wait):
                 self._announce(seen, cluster.me, own.rule, str(step))
                 self._apply(step)
-        decision = planner.plan(cluster, self.settings)
         self._say(seen, decision)
         self.health.gauges = metrics.of(cluster, (own, decision), ready, pending)
         if planner.acts(cluster):
             self._report_cluster(seen, decision)
             self._say_troubles(seen)
-        return self._carry_out(seen, decision)
+        done = self._carry_out(seen, decision)
+        if self._kept is None and self._mark is not None and rest.is_calm(cluster, (own, decision)):
+            assert cluster.pool is not None
+            self._kept = rest.Kept(cluster.at, cluster.pool, self._mark, planner.acts(cluster))
+        return done
 
     def _contend(self, cluster: Cluster) -> bool:
         if cluster.me not in cluster.seniority:
@@ -177,7 +203,8 @@ class Loop:
         ):
             if data and name in seen.documents:
                 self._write(seen.documents[name], data)
-        self._write_endpoints(cluster)
+        if self._kept is None:  # else what they follow from is as it was
+            self._write_endpoints(cluster)
 
     def _write(self, document: Object, data: dict[str, str]) -> None:
         """Merges what differs, as a compare-and-swap: never over what was not seen."""

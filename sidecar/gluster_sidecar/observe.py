@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import disk, parse, planner
+from . import disk, parse, planner, rest
 from .contract import (
     BRICKS_FILE,
     DRAIN_FINALIZER,
@@ -59,8 +59,20 @@ class Observer:
     run_directory: Path = Path(RUN_DIRECTORY)
     mountinfo: Path = Path("/proc/self/mountinfo")
 
-    def look(self, holds_lease: bool) -> Seen:
-        """Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value."""
+    def mark(self) -> rest.Mark | None:
+        """What can be seen without a command; None if not even that. Raises ApiError."""
+        store = disk.store_marks(self.settings.disk)
+        if store is None:
+            return None
+        objects = [(o["metadata"]["name"], o["metadata"]["resourceVersion"]) for o in self.documents()]
+        objects += [(o["metadata"]["name"], o["metadata"]["resourceVersion"]) for o in self.pods()]
+        return (store, daemon_note(self.run_directory, BRICKS_FILE), *sorted(objects))
+
+    def look(self, holds_lease: bool, kept: Pool | None = None) -> Seen:
+        """`kept`: stands in for what glusterd would say.
+
+        Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value.
+        """
         maps = {item["metadata"]["name"]: item for item in self.documents()}
         members = {m.node: m for item in maps.values() if (m := member(item)) is not None}
         cluster = Cluster(
@@ -74,9 +86,9 @@ class Observer:
             pool=None,
             holds_lease=holds_lease,
         )
-        cluster = replace(cluster, pool=self._pool())
+        cluster = replace(cluster, pool=self._pool() if kept is None else kept)
         cluster = replace(cluster, own=self._own(cluster))
-        if planner.acts(cluster):
+        if planner.acts(cluster) and kept is None:
             cluster = self._with_details(cluster)
         return Seen(cluster, maps)
 

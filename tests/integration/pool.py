@@ -56,15 +56,17 @@ mount --rbind /dev dev; mount -t proc proc proc; mount -t tmpfs tmpfs run
 mount --bind {root}/sidecar/gluster_sidecar usr/lib/python3/dist-packages/gluster_sidecar
 mount --bind {folder}/hosts etc/hosts
 mkdir -p run/gluster run/secrets/kubernetes.io/serviceaccount
-cp {pki}/ca.crt {pki}/token run/secrets/kubernetes.io/serviceaccount/
+cp {pki}/ca.crt {pki}/token run/secrets/kubernetes.io/serviceaccount/ 2>/dev/null || true
 export PYTHONDONTWRITEBYTECODE=1 KUBERNETES_SERVICE_HOST={hub} KUBERNETES_SERVICE_PORT=6443
 export GLUSTER_SIDECAR_NODE_NUMBER={node} GLUSTER_SIDECAR_POD_NAME={pod}
 export GLUSTER_SIDECAR_SLEEP_SECONDS=2 GLUSTER_SIDECAR_UNHEALTHY_SECONDS=3 {environment}
 exec chroot . /usr/bin/tini -g -- bash -c '
 python3 -m gluster_sidecar.daemon >>/var/log/daemon.log 2>&1 & echo $! > /run/daemon.pid
-python3 -m gluster_sidecar >>/var/log/sidecar.log 2>&1 & echo $! > /run/sidecar.pid
+{sidecar}
 while :; do wait -n || sleep 0.2; done'
 """
+LOCAL_HOSTS = "127.0.0.1 localhost\n"
+SIDECAR = "python3 -m gluster_sidecar >>/var/log/sidecar.log 2>&1 & echo $! > /run/sidecar.pid"
 
 
 def run(*command: str, text: str | None = None) -> str:
@@ -94,20 +96,28 @@ class Pool:
     """The product's image as a folder."""
     environment: str = ""
     """More variables of every sidecar, `KEY=VALUE` words."""
+    sidecar: str = SIDECAR
+    """Starts the sidecar of a node, or what stands in its place."""
+    hosts: str = LOCAL_HOSTS
+    """The hosts file of a machine that starts."""
     name: str = field(default_factory=lambda: f"it{secrets.token_hex(2)}")
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     births: dict[int, int] = field(default_factory=dict)
 
     # -- the API server ------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        self._keys()
+    def start_network(self) -> None:
+        """Of machines; for pools that need no Kubernetes."""
         hub = f"{self.name}-hub"
         run("ip", "netns", "add", hub)
         run("ip", "-n", hub, "link", "set", "lo", "up")
         run("ip", "-n", hub, "link", "add", "br0", "type", "bridge")
         run("ip", "-n", hub, "addr", "add", f"{HUB}/24", "dev", "br0")
         run("ip", "-n", hub, "link", "set", "br0", "up")
+
+    def start(self) -> None:
+        self._keys()
+        self.start_network()
         pki = self.folder / "pki"
         client = "http://127.0.0.1:2379"
         self._spawn(
@@ -262,7 +272,7 @@ class Pool:
             run("ip", "-n", netns, "link", "set", "lo", "up")
             run("ip", "-n", netns, "link", "set", "eth0", "up")
         run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "up")
-        (folder / "hosts").write_text("127.0.0.1 localhost\n")
+        (folder / "hosts").write_text(self.hosts)
         script = NODE_INIT.format(
             folder=folder,
             rootfs=self.rootfs,
@@ -273,6 +283,7 @@ class Pool:
             pod=self.pod_name(node),
             flags=f",{flags}" if flags else "",
             environment=self.environment,
+            sidecar=self.sidecar,
         )
         with (folder / "init.log").open("ab") as log:
             namespaces = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -319,18 +330,27 @@ class Pool:
 
 
 @contextmanager
+def unstarted(
+    folder: Path, *, environment: str = "", sidecar: str = SIDECAR, hosts: str = LOCAL_HOSTS
+) -> Iterator[Pool]:
+    """A pool of which nothing runs yet; gone at the end. Raises LabError."""
+    found = parts()
+    pool = Pool(folder, found.kube, found.rootfs, environment, sidecar, hosts)
+    try:
+        yield pool
+    finally:
+        pool.stop()
+
+
+@contextmanager
 def running(folder: Path, *nodes: int, environment: str = "") -> Iterator[Pool]:
     """A pool in which these machines have power and a pod; gone at the end. Raises LabError."""
-    found = parts()
-    pool = Pool(folder, found.kube, found.rootfs, environment)
-    try:
+    with unstarted(folder, environment=environment) as pool:
         pool.start()
         for node in nodes:
             pool.power_on(node)
             pool.announce(node)
         yield pool
-    finally:
-        pool.stop()
 
 
 @dataclass(frozen=True)

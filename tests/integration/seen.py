@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from tests.integration.pool import Pool, wait_for
 
@@ -40,10 +41,25 @@ def why(pool: Pool, node: int) -> str:
     return pool.data(f"gluster-member-{node}").get("why", "")
 
 
-def replaced(pool: Pool, node: int) -> None:
-    """A node's machine goes off, and comes back with a blank disk."""
-    pool.power_off(node)
-    pool.announce(node, ready=False)
+def trouble(pool: Pool) -> str:
+    return pool.data("gluster-status").get("trouble", "")
+
+
+def state(pool: Pool, node: int) -> str:
+    return pool.data(f"gluster-member-{node}").get("state", "")
+
+
+def changes(pool: Pool, nodes: tuple[int, ...], but: Callable[[str], bool] = lambda line: False) -> int:
+    """Commands that changed the pool so far, by the sidecars' logs."""
+    lines = [line for node in nodes for line in pool.log(node).splitlines()]
+    return sum("gluster_sidecar.gluster gluster" in line and not but(line) for line in lines)
+
+
+def replaced(pool: Pool, node: int, *, off: bool = True) -> None:
+    """A node gets a blank disk while its power is `off` already, or is cut first; then power."""
+    if off:
+        pool.power_off(node)
+        pool.announce(node, ready=False)
     pool.lose_disk(node)
     pool.power_on(node)
     pool.announce(node)

@@ -15,8 +15,10 @@ class OneLease:
     def __init__(self, stored: dict[str, Any] | None = None) -> None:
         self.stored = stored
         self.version = 0
+        self.asked = 0
 
     def get(self, path: str) -> dict[str, Any]:
+        self.asked += 1
         if self.stored is None:
             raise ApiError("not found", 404)
         return copy.deepcopy(self.stored)
@@ -81,6 +83,17 @@ def test_renewal_keeps_it_and_is_no_more_often_than_needed() -> None:
     for now in range(RENEW_SECONDS, 100, RENEW_SECONDS):
         assert a.contend(now, 0)
         assert not b.contend(now + 1, 1)
+        assert api.asked == 1 + now // RENEW_SECONDS, "only the other one has to look"
+
+
+def test_a_lease_that_somebody_else_wrote_is_looked_at_again() -> None:
+    api = OneLease()
+    a, _ = pair(api)
+    assert a.contend(0, 0)
+    assert api.stored
+    api.replace("", {**api.stored, "metadata": {**api.stored["metadata"], "labels": {"by": "hand"}}})
+    assert a.contend(RENEW_SECONDS, 0)
+    assert a.held(RENEW_SECONDS + 1)
 
 
 def test_released_it_is_taken_at_once() -> None:

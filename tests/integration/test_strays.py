@@ -1,0 +1,162 @@
+"""Members that the pool does not know, does not take, or cannot tell right from wrong of."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.pool import HUB, Pool, run, running, wait_for
+from tests.integration.seen import MOUNT, SUM, all_well, bricks, changes, fill, replaced, state, trouble
+
+pytestmark = [pytest.mark.lab]
+
+NODES = (1, 2, 3, 4)
+HOST = "gluster-{}.default.svc.cluster.local"
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    with running(tmp_path_factory.mktemp("pool"), *NODES, 5) as pool:
+        pool.want(*NODES, spares=(5,), grace=3600)
+        pool.settled(*NODES)
+        fill(pool)
+        yield pool
+
+
+def test_one_that_was_detached_while_it_was_away_is_let_in_again(pool: Pool, unharmed: None) -> None:
+    wait_for("the spare is a peer", lambda: state(pool, 5) == "peer")
+    pool.power_off(5)
+    pool.announce(5, ready=False)
+    pool.want(*NODES, grace=3600)
+    wait_for("it is let go", lambda: not pool.data("gluster-member-5"))
+    assert HOST.format(5) not in pool.gluster(1, "pool", "list")
+    pool.want(*NODES, spares=(5,), grace=3600)
+    pool.power_on(5)
+    pool.announce(5)
+    wait_for("it is a peer again", lambda: state(pool, 5) == "peer", 120)
+    wait_for("all know it", lambda: pool.gluster(1, "pool", "list").count("Connected") == 5)
+    wait_for("it knows all", lambda: pool.gluster(5, "pool", "list").count("Connected") == 5)
+    assert pool.gluster(5, "volume", "info", "data").count(":/data/brick") == 4
+
+
+def test_two_that_lost_their_disks_at_once_find_back_though_they_found_each_other(
+    pool: Pool, unharmed: None
+) -> None:
+    all_well(pool)
+    for node in (2, 4):
+        pool.power_off(node)
+        pool.announce(node, ready=False)
+    wait_for("both are seen down", lambda: {bricks(pool)[2][1], bricks(pool)[4][1]} == {False})
+    for node in (2, 4):
+        replaced(pool, node, off=False)
+    # Their sidecars are held as soon as glusterd has its UUID, so that the two meet first.
+    for node in (2, 4):
+        wait_for("glusterd answers", lambda node=node: answers(pool, node))  # type: ignore[misc]
+        pool.signal(node, "sidecar", signal.SIGSTOP)
+    if HOST.format(1) not in pool.gluster(2, "pool", "list"):
+        pool.shell(2, f"gluster --mode=script peer probe {HOST.format(4)} || true")
+    for node in (2, 4):
+        pool.signal(node, "sidecar", signal.SIGCONT)
+    wait_for("both have a new brick", lambda: {bricks(pool)[n][0] for n in (2, 4)} == {"/data/brick-2"}, 240)
+    all_well(pool)
+
+
+def answers(pool: Pool, node: int) -> bool:
+    return "UUID" in pool.shell(node, "gluster --mode=script pool list 2>/dev/null || true")
+
+
+def test_an_actor_that_is_cut_from_kubernetes_is_followed_by_the_next(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    wait_for("node 1 acts", lambda: pool.data("gluster-status").get("actor") == "1")
+    netns = f"{pool.name}-1"
+    run("ip", "-n", netns, "route", "add", "blackhole", HUB)
+    try:
+        pool.announce(1, ready=False)  # its sidecar is not Ready without Kubernetes
+        wait_for("node 2 acts", lambda: pool.data("gluster-status").get("actor") == "2", 120)
+        pool.want(*NODES, spares=(5,), grace=3000)
+        wait_for("it settles", lambda: "steady" in pool.data("gluster-status")["doing"])
+        all_well(pool)
+    finally:
+        run("ip", "-n", netns, "route", "del", "blackhole", HUB)
+        pool.announce(1)
+    wait_for("node 1 acts again", lambda: pool.data("gluster-status").get("actor") == "1")
+
+
+def test_split_brain_is_said_and_left_to_a_person(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    path = "/data/brick/f1" if "f1" in pool.shell(1, "ls /data/brick").split() else None
+    holders = ((1, 2), (3, 4))[path is None]
+    name = "client-{}".format
+    for node, accused in ((holders[0], holders[1] - 1), (holders[1], holders[0] - 1)):
+        accuse(pool, node, f"{bricks(pool)[node][0]}/f1", name(accused))
+    wait_for("it is said", lambda: "no copy that is known to be right" in trouble(pool))
+    before = changes(pool, NODES)
+    pool.want(1, 2, spares=(5,), grace=3600)
+    wait_for("a shrink waits", lambda: "no copy" in pool.data("gluster-status")["doing"])
+    assert changes(pool, NODES) == before
+    pool.want(*NODES, spares=(5,), grace=3600)
+    source = f"{HOST.format(holders[0])}:{bricks(pool)[holders[0]][0]}"
+    pool.gluster(1, "volume", "heal", "data", "split-brain", "source-brick", source)
+    wait_for("nothing is in trouble", lambda: trouble(pool) == "")
+    all_well(pool)
+    pool.settled(*NODES)
+
+
+def accuse(pool: Pool, node: int, file: str, other: str) -> None:
+    """As a write that reached only this brick would: the copy of `other` lacks something."""
+    pool.shell(
+        node,
+        f"setfattr -n trusted.afr.data-{other} -v 0x000000010000000000000000 {file};"
+        f" gfid=$(getfattr -n trusted.gfid -e hex --absolute-names --only-values {file} | od -An -tx1"
+        " | tr -d ' \\n' | sed -E 's/(.{8})(.{4})(.{4})(.{4})(.{12})/\\1-\\2-\\3-\\4-\\5/');"
+        f" cd {file.rpartition('/')[0]}/.glusterfs/indices/xattrop; : > /tmp/x;"
+        ' base=$(ls | grep xattrop- | head -1); test -n "$base" || { base=xattrop-00; : > $base; };'
+        ' ln -f "$base" "$gfid"',
+    )
+
+
+def test_a_peer_that_is_rejected_is_said_and_nothing_is_done_without_it(pool: Pool, unharmed: None) -> None:
+    """Its checksum of the volume is another: what it knows differs, and nobody can tell who is right."""
+    all_well(pool)
+    pool.signal(4, "daemon", signal.SIGTERM)
+    wait_for("glusterd has ended", lambda: pool.shell(4, "pidof glusterd || true") == "")
+    sums = "/data/glusterd/vols/data/cksum"
+    right = pool.shell(4, f"cat {sums}")
+    pool.shell(4, f"echo info=1 > {sums}; sync")
+    pool.power_off(4)
+    pool.announce(4, ready=False)
+    pool.power_on(4)
+    pool.announce(4)
+    wait_for("it is said", lambda: f"does not take {HOST.format(4)}" in trouble(pool), 150)
+    before = changes(pool, NODES)
+    pool.want(1, 2, spares=(5,), grace=3600)
+    wait_for(
+        "a shrink waits for it", lambda: "does not take peers" in pool.data("gluster-status")["doing"], 150
+    )
+    assert changes(pool, NODES) == before
+    pool.want(*NODES, spares=(5,), grace=3600)
+    pool.signal(4, "daemon", signal.SIGTERM)
+    wait_for("glusterd has ended", lambda: pool.shell(4, "pidof glusterd || true") == "")
+    pool.shell(4, f"printf '%s\\n' '{right.strip()}' > {sums}; sync")
+    pool.power_off(4)
+    pool.power_on(4)
+    pool.announce(4)
+    wait_for("nothing is in trouble", lambda: trouble(pool) == "", 150)
+    all_well(pool)
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    pool.shell(3, "fallocate -l $(($(df --output=avail -B1 /data | tail -1) - 4194304)) /data/filler; sync")
+    wait_for("it is said", lambda: "the disk of node 3 is full" in trouble(pool))
+    assert pool.shell(1, SUM), "what is there can be read"
+    written = pool.shell(
+        1, MOUNT + "for i in $(seq 40); do echo x > /run/t/more$i && echo $i; done 2>/dev/null"
+    )
+    assert written.split() != [str(n) for n in range(1, 41)], "the set that is full refuses writes"
+    pool.shell(3, "rm /data/filler; sync")
+    wait_for("nothing is in trouble", lambda: trouble(pool) == "")
+    pool.shell(1, "rm -f /run/t/more*")
+    all_well(pool)
