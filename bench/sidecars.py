@@ -13,7 +13,8 @@ from gluster_sidecar import profiles
 from gluster_sidecar.contract import HEALTH_PORT, host_name
 
 from tests.integration.pool import Pool, unstarted, wait_for
-from tests.integration.twin import SPOKEN, NodeGluster
+from tests.integration.seen import answers
+from tests.integration.twin import SPOKEN, NodeGluster, hosts_file
 
 NODES = (1, 2, 3, 4)
 REST_SECONDS = 180
@@ -31,14 +32,9 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def answers(made: Pool, node: int) -> bool:
-    return "UUID" in made.shell(node, "gluster --mode=script pool list 2>/dev/null || true")
-
-
 def by_hand() -> float:
     """Seconds that the same commands take one after the other, typed by nobody."""
-    hosts = "127.0.0.1 localhost\n" + "".join(f"10.9.0.{10 + n} {host(n)}\n" for n in NODES)
-    with scratch() as folder, unstarted(folder, sidecar=SPOKEN, hosts=hosts) as made:
+    with scratch() as folder, unstarted(folder, sidecar=SPOKEN, hosts=hosts_file(*NODES)) as made:
         made.start_network()
         for node in NODES:
             made.power_on(node)

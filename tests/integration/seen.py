@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
 
 from tests.integration.pool import Pool, wait_for
@@ -39,6 +40,14 @@ def all_well(pool: Pool, seconds: float = 180) -> None:
 
 def why(pool: Pool, node: int) -> str:
     return pool.data(f"gluster-member-{node}").get("why", "")
+
+
+def answers(pool: Pool, node: int) -> bool:
+    """Whether a machine that was given power has a glusterd that can be asked."""
+    try:
+        return "<opRet>0" in pool.shell(node, "gluster --mode=script --timeout=10 --xml pool list || true")
+    except subprocess.CalledProcessError:
+        return False
 
 
 def trouble(pool: Pool) -> str:

@@ -8,7 +8,7 @@ import pytest
 from gluster_sidecar import actions as do
 
 from tests.integration.pool import unstarted
-from tests.integration.twin import SPOKEN, Twin
+from tests.integration.twin import SPOKEN, Twin, hosts_file
 from tests.simulation.pool import host
 
 pytestmark = [pytest.mark.lab]
@@ -18,12 +18,9 @@ def brick(node: int, path: str = "/data/brick") -> str:
     return f"{host(node)}:{path}"
 
 
-HOSTS = "127.0.0.1 localhost\n" + "".join(f"10.9.0.{10 + n} {host(n)}\n" for n in range(1, 7))
-
-
 @pytest.fixture
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with unstarted(tmp_path_factory.mktemp("twin"), sidecar=SPOKEN, hosts=HOSTS) as pool:
+    with unstarted(tmp_path_factory.mktemp("twin"), sidecar=SPOKEN, hosts=hosts_file(*range(1, 7))) as pool:
         pool.start_network()
         yield Twin(pool)
 

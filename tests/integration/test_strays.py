@@ -8,7 +8,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.pool import HUB, Pool, run, running, wait_for
-from tests.integration.seen import MOUNT, SUM, all_well, bricks, changes, fill, replaced, state, trouble
+from tests.integration.seen import (
+    MOUNT,
+    SUM,
+    all_well,
+    answers,
+    bricks,
+    changes,
+    fill,
+    replaced,
+    state,
+    trouble,
+)
 
 pytestmark = [pytest.mark.lab]
 
@@ -61,10 +72,6 @@ def test_two_that_lost_their_disks_at_once_find_back_though_they_found_each_othe
         pool.signal(node, "sidecar", signal.SIGCONT)
     wait_for("both have a new brick", lambda: {bricks(pool)[n][0] for n in (2, 4)} == {"/data/brick-2"}, 240)
     all_well(pool)
-
-
-def answers(pool: Pool, node: int) -> bool:
-    return "UUID" in pool.shell(node, "gluster --mode=script pool list 2>/dev/null || true")
 
 
 def test_an_actor_that_is_cut_from_kubernetes_is_followed_by_the_next(pool: Pool, unharmed: None) -> None:

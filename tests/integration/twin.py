@@ -6,7 +6,6 @@ No sidecar and no Kubernetes: `execute.Executor` gives the planner's actions to 
 
 from __future__ import annotations
 
-import subprocess
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -20,8 +19,8 @@ from gluster_sidecar.kubernetes import Api
 from gluster_sidecar.model import Peer, TaskState, Volume
 from gluster_sidecar.settings import Settings
 
-from tests.integration.pool import Pool, wait_for
-from tests.integration.seen import MOUNT
+from tests.integration.pool import LOCAL_HOSTS, Pool, wait_for
+from tests.integration.seen import MOUNT, answers
 from tests.simulation.pool import GlusterPool, Node, Refused, host, node_of
 
 START_FILE = "/run/gluster-sidecar/start.json"
@@ -30,6 +29,11 @@ SPOKEN = (
     f' echo "{{\\"uuid\\": $uuid}}" > {START_FILE}'
 )
 """In the place of a sidecar: its word to the daemon that glusterd may start, with the UUID it shall have."""
+
+
+def hosts_file(*nodes: int) -> str:
+    """What the sidecars of these would write."""
+    return LOCAL_HOSTS + "".join(f"10.9.0.{10 + node} {host(node)}\n" for node in nodes)
 
 
 @dataclass(frozen=True)
@@ -95,15 +99,8 @@ class Twin:
             self.model.add(number)
             self.real.power_on(number)
         for number in numbers:
-            wait_for(f"glusterd of node {number}", lambda number=number: self._answers(number))  # type: ignore[misc]
+            wait_for(f"glusterd of node {number}", lambda number=number: answers(self.real, number))  # type: ignore[misc]
             self.uuids[number] = parse.own_uuid(NodeGluster(self.real, number).ask("pool", "list"))
-
-    def _answers(self, number: int) -> bool:
-        try:
-            NodeGluster(self.real, number).ask("pool", "list")
-        except (ActionError, subprocess.CalledProcessError):
-            return False
-        return True
 
     # -- the same thing to both
 
@@ -147,7 +144,7 @@ class Twin:
 
         def anew() -> bool:
             now = self.real.shell(number, "pidof glusterd || true")
-            return now not in ("", old) and self._answers(number)
+            return now not in ("", old) and answers(self.real, number)
 
         wait_for("a new glusterd", anew)
 
@@ -158,7 +155,7 @@ class Twin:
     def on(self, number: int) -> None:
         self.model.start(self.node(number))
         self.real.power_on(number)
-        wait_for(f"glusterd of node {number}", lambda: self._answers(number))
+        wait_for(f"glusterd of node {number}", lambda: answers(self.real, number))
 
     def lose_disk(self, number: int) -> None:
         """Of a node that is off; it gets its UUID back, as by its sidecar."""
