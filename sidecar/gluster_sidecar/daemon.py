@@ -17,11 +17,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, BRICKS_FILE, PROBLEM_FILE, RESTART_FILE, START_FILE
+from .contract import (
+    BRICK_PORT_FIRST,
+    BRICK_PORT_LAST,
+    BRICKS_FILE,
+    DATA_CONTAINER,
+    PROBLEM_FILE,
+    RESTART_FILE,
+    START_FILE,
+)
 from .disk import file_system_at, writable
 from .errors import SettingsError, SidecarError
 from .settings import Identity, Settings
@@ -37,6 +46,10 @@ NAMES_SECONDS: Final = 30
 """How long a disk with state waits for the sidecar's names before it starts without: a cluster whose
 Kubernetes is away must still serve."""
 RESTART_SECONDS: Final = 3
+IN_VAIN_SECONDS: Final = 10
+"""A glusterd that ends within this time has not started: it refuses its disk or its configuration."""
+IN_VAIN_STARTS: Final = 3
+"""So many in a row are no accident."""
 
 
 class DiskError(SidecarError):
@@ -169,24 +182,36 @@ def tell_bricks(told: list[str] | None, file: Path = Path(BRICKS_FILE)) -> list[
     return now
 
 
-def supervise(stop: threading.Event, restart_file: Path) -> None:
+def supervise(stop: threading.Event, restart_file: Path, note: Path) -> None:
     """Runs glusterd until `stop`; starts it again when it ends by itself, or when the sidecar asks.
 
-    Bricks are processes of their own and go on meanwhile; glusterd starts those that do not run.
+    Bricks are processes of their own and go on meanwhile; glusterd starts those that do not run. One that
+    ends each time as soon as it is started is tried again all the same, and said in `note`.
     """
     bricks: list[str] | None = None
+    in_vain = 0
     while not stop.is_set():
-        child = subprocess.Popen(["glusterd", "-N", "--log-level=INFO", "-l", "-"])
+        child, began = subprocess.Popen(["glusterd", "-N", "--log-level=INFO", "-l", "-"]), time.monotonic()
         asked = False
         while child.poll() is None and not stop.wait(0.5) and not asked:
             asked = restart_asked(restart_file)
             bricks = tell_bricks(bricks)
+            if in_vain and time.monotonic() - began > IN_VAIN_SECONDS:
+                in_vain = 0
+                note.unlink(missing_ok=True)
         if child.poll() is None:
             child.terminate()
             child.wait()
             log.info("glusterd ended as %s", "the sidecar asked: starts it again" if asked else "asked")
         elif not stop.is_set():
+            in_vain = in_vain + 1 if time.monotonic() - began <= IN_VAIN_SECONDS else 0
             log.error("glusterd ended with %s; starts it again", child.returncode)
+            if in_vain >= IN_VAIN_STARTS:
+                note.write_text(
+                    f"glusterd ends as soon as it is started (exit code {child.returncode}): the reason is in"
+                    f" the log of this pod's container {DATA_CONTAINER}; if the image's glusterfs is older"
+                    " than what the disk has seen, go back to the newer image"
+                )
             stop.wait(RESTART_SECONDS)
 
 
@@ -216,7 +241,7 @@ def main() -> int:
     note.unlink(missing_ok=True)
     CONFIGURATION.write_text(configuration())
     await_start(state, Path(START_FILE), stop)
-    supervise(stop, Path(RESTART_FILE))
+    supervise(stop, Path(RESTART_FILE), note)
     return 0
 
 

@@ -270,7 +270,7 @@ class Loop:
             self._announce(seen, None, decision.rule, decision.waits_for)
 
     def _say_troubles(self, seen: Seen) -> None:
-        """Once each, when seen twice: a peer that is just being let in looks rejected for a moment."""
+        """Once each, and not before it was seen twice: what lasts for a moment needs no person."""
         now, (before, told) = frozenset(report.troubles(seen.cluster)), self._troubles
         for trouble in sorted(now & before - told):
             log.warning("for a person: %s", trouble)

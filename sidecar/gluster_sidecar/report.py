@@ -196,7 +196,7 @@ def troubles(cluster: Cluster) -> list[str]:
 def _troubles(cluster: Cluster) -> Iterator[str]:
     peers = cluster.pool.peers.values() if cluster.pool else ()
     volume = cluster.pool.volume if cluster.pool else None
-    if rejected := sorted(peer.host for peer in peers if peer.connected and not peer.in_cluster):
+    if rejected := sorted(peer.host for peer in peers if peer.connected and peer.rejected):
         yield (
             f"glusterd does not take {', '.join(rejected)} for members of the pool: what they have of it"
             " differs; see `gluster peer status` and the log of glusterd there"

@@ -19,6 +19,7 @@ from tests.integration.seen import (
     replaced,
     state,
     trouble,
+    why,
 )
 
 pytestmark = [pytest.mark.lab]
@@ -151,6 +152,30 @@ def test_a_peer_that_is_rejected_is_said_and_nothing_is_done_without_it(pool: Po
     pool.power_on(4)
     pool.announce(4)
     wait_for("nothing is in trouble", lambda: trouble(pool) == "", 150)
+    all_well(pool)
+
+
+def test_a_disk_that_a_newer_glusterd_had_is_said_and_nothing_is_done_to_it(
+    pool: Pool, unharmed: None
+) -> None:
+    """An image that was taken back: glusterd of 11.1 refuses a disk that works at a later version."""
+    all_well(pool)
+    info = "/data/glusterd/glusterd.info"
+    right = pool.shell(3, f"cat {info}")
+    pool.signal(3, "daemon", signal.SIGTERM)
+    wait_for("glusterd has ended", lambda: pool.shell(3, "pidof glusterd || true") == "")
+    pool.shell(3, f"sed -i s/^operating-version=.*/operating-version=990000/ {info}; sync")
+    before = changes(pool, NODES)
+    pool.power_off(3)
+    pool.announce(3, ready=False)
+    pool.power_on(3)
+    pool.announce(3, ready=False)
+    wait_for("it is said", lambda: "node 3 is blocked" in trouble(pool), 120)
+    assert "glusterd ends as soon as it is started" in why(pool, 3)
+    assert changes(pool, NODES) == before
+    pool.shell(3, f"printf '%s' '{right}' > {info}; sync")
+    pool.announce(3)
+    wait_for("nothing is in trouble", lambda: trouble(pool) == "", 120)
     all_well(pool)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gluster_sidecar import daemon
 from gluster_sidecar.daemon import DiskError
+
+from lab.waiting import wait_for
 
 OWNER = {"cluster": "glusterfs-cluster", "namespace": "default", "node": 1}
 
@@ -88,3 +91,51 @@ def test_a_disk_with_state_never_takes_another_uuid(tmp_path: Path) -> None:
     start.write_text(json.dumps({"uuid": "other"}))
     daemon.await_start(tmp_path, start, threading.Event())
     assert (tmp_path / "glusterd.info").read_text() == "UUID=mine\n"
+
+
+def glusterd_that(does: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "glusterd").write_text(f"#!/bin/sh\n{does}\n")
+    (folder / "glusterd").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.setattr(daemon, "RESTART_SECONDS", 0)
+    monkeypatch.setattr(daemon, "tell_bricks", lambda told: told)
+
+
+def supervised(note: Path, until: Callable[[], bool]) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=daemon.supervise, args=(stop, note.with_name("restart"), note))
+    thread.start()
+    try:
+        wait_for("glusterd is seen to", until, 30)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_glusterd_that_ends_as_soon_as_it_is_started_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    glusterd_that(f"echo x >> {tmp_path}/starts; exit 7", tmp_path, monkeypatch)
+    note, starts = tmp_path / "problem", tmp_path / "starts"
+    supervised(note, lambda: starts.exists() and len(starts.read_text().split()) > daemon.IN_VAIN_STARTS)
+    assert "exit code 7" in note.read_text()
+
+
+def test_a_glusterd_that_was_killed_once_is_no_problem_and_one_that_runs_again_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, starts = tmp_path / "problem", tmp_path / "starts"
+    fails = f"echo x >> {starts}; test $(wc -l < {starts}) -gt {{}} || exit 7; exec sleep 60"
+    glusterd_that(fails.format(1), tmp_path, monkeypatch)
+    supervised(note, lambda: starts.exists() and len(starts.read_text().split()) == 2)
+    assert not note.exists()
+    starts.unlink()
+    monkeypatch.setattr(daemon, "IN_VAIN_SECONDS", 1)
+    glusterd_that(fails.format(daemon.IN_VAIN_STARTS), tmp_path, monkeypatch)
+    seen: set[bool] = set()
+
+    def said_and_taken_back() -> bool:
+        seen.add(note.exists())
+        return seen == {True, False} and not note.exists() and len(starts.read_text().split()) == 4
+
+    supervised(note, said_and_taken_back)

@@ -75,7 +75,8 @@ def test_what_waits_for_a_person_is_said_with_the_way_out() -> None:
     cluster = formed(1, 2, 3, 4).cluster(1)
     assert report.troubles(cluster) == []
     assert cluster.pool
-    rejected = replace(cluster.pool.peers[host(2)], in_cluster=False)
+    halfway = replace(cluster.pool.peers[host(2)], in_cluster=False)
+    rejected = replace(halfway, rejected=True)
     full = replace(cluster.members[3], used=100 << 30, free=1 << 30)
     blocked = replace(cluster.members[4], state=MemberState.BLOCKED)
     ill = replace(
@@ -87,6 +88,9 @@ def test_what_waits_for_a_person_is_said_with_the_way_out() -> None:
     said = report.status_document(ill, STEADY, Settings())["trouble"].splitlines()
     assert len(said) == len(report.troubles(ill)) == gauges(ill)["troubles"] == 4
     assert f"glusterd does not take {host(2)}" in said[0]
+    assert ill.pool
+    being_let_in = replace(ill, pool=replace(ill.pool, peers={**ill.pool.peers, host(2): halfway}))
+    assert report.troubles(being_let_in) == said[1:]
     assert "heal data info split-brain" in said[1]
     assert said[2].startswith("the disk of node 3 is full")
     assert said[3].startswith("node 4 is blocked")
