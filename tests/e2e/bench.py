@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -58,6 +59,18 @@ class Stack:
                 f"pulumi {' '.join(words)}: {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
             )
         return done.stdout + done.stderr
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Pulumi at work, for a test that interrupts it."""
+        return subprocess.Popen(
+            ["pulumi", *words],
+            cwd=self.project,
+            env={**os.environ, **self.lab.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def set(self, **config: object) -> None:
         for key, value in config.items():
@@ -129,3 +142,18 @@ class Stack:
             "storageclasses"
         )
         return self.kubectl("get", kinds, "-o", "name")
+
+
+def new_stack(lab: Lab, project: Path, name: str = "dev") -> Stack:
+    """A stack of that name, with the settings of `dev`; `project` is an empty folder for it."""
+    for file in PROJECT_FILES:
+        source = ROOT / file
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(source, project / file, ignore=ignored)
+        else:
+            shutil.copy2(source, project / file.replace(".dev.", f".{name}."))
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    stack = Stack(lab, project)
+    stack.pulumi("stack", "init", name)
+    return stack

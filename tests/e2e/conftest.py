@@ -7,7 +7,6 @@ shrunk. Each names the state it starts from and fails at once if that is not so.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.cluster import Lab
-from tests.e2e.bench import PROJECT_FILES, ROOT, Stack
+from tests.e2e.bench import ROOT, Stack, new_stack
 
 
 @pytest.fixture(scope="session")
@@ -37,16 +36,4 @@ def empty_objects(lab: Lab) -> str:
 
 @pytest.fixture(scope="session")
 def stack(lab: Lab, empty_objects: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    project = tmp_path_factory.mktemp("project")
-    for name in PROJECT_FILES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(
-                source, project / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-            )
-        else:
-            shutil.copy2(source, project / name)
-    (project / ".venv").symlink_to(ROOT / ".venv")
-    stack = Stack(lab, project)
-    stack.pulumi("stack", "init", "dev")
-    return stack
+    return new_stack(lab, tmp_path_factory.mktemp("project"))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.bench import Stack, wait_for
+from lab.cluster import Lab
+from tests.e2e.bench import Stack, new_stack, wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -72,6 +76,39 @@ def test_growth_only_adds(stack: Stack, written: dict[str, str]) -> None:
         != "0\n"
     )
     assert checksums(stack) == written
+
+
+def test_a_second_cluster_takes_no_machine_that_another_has(
+    lab: Lab, stack: Stack, written: dict[str, str], tmp_path: Path
+) -> None:
+    """Ports are the machine's. Four nodes have left two of six machines: the second cluster's other two wait,
+    `up` says where, the pod says why, and the first does not notice."""
+    before = stack.objects(), stack.pods()
+    stack.kubectl("create", "namespace", "another")
+    other = new_stack(lab, tmp_path, "another")
+    other.set(nodeCount=4, namespace="another", diskPrefix="second", sampleApp=False)
+    with other.start("up", "--yes", "--skip-preview") as process:
+        try:
+            wait_for("two pods have no machine", lambda: len(refusals(stack, "another")) == 2)
+            ports = "didn't have free ports for the requested pod ports"
+            assert all(ports in why for why in refusals(stack, "another"))
+        finally:
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=120)
+    assert re.search(r"ReplicationController gluster-\d .*availableReplicas", output), output
+    assert stack.pods() == before[1]
+    other.pulumi("destroy", "--yes", "--skip-preview")
+    stack.kubectl("delete", "namespace", "another")
+    assert stack.objects() == before[0]
+    stack.pulumi("preview", "--expect-no-changes", "--refresh")
+    assert checksums(stack) == written
+
+
+def refusals(stack: Stack, namespace: str) -> list[str]:
+    """What the scheduler says of each pod that it has no machine for."""
+    pods = json.loads(stack.kubectl("get", "pods", "-n", namespace, "-o", "json"))["items"]
+    conditions = [one for pod in pods for one in pod["status"].get("conditions", ())]
+    return [one["message"] for one in conditions if one.get("reason") == "Unschedulable"]
 
 
 def test_a_pod_that_is_deleted_comes_back_and_heals(stack: Stack, written: dict[str, str]) -> None:
