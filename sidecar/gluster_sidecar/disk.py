@@ -72,16 +72,28 @@ def file_system_at(mountinfo: str, directory: str) -> list[str] | None:
     return found
 
 
-def store_marks(mount: str) -> tuple[tuple[str, int, int], ...] | None:
-    """Names, times and sizes of the files in which glusterd keeps its peers and volumes, for they change with
-    both; None if they cannot be read. They are looked at, never into (law 8)."""
+FileMark = tuple[str, int, int, int]
+"""Name, number, time and size of a file: another once the file is changed or made anew."""
+
+
+def mark(file: Path) -> FileMark | None:
+    """None if there is no such file, or it cannot be looked at."""
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
+    return str(file), seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+
+def store_marks(mount: str) -> tuple[FileMark | None, ...] | None:
+    """Of the files in which glusterd keeps its peers and volumes, for they change with both; None if they
+    cannot be listed. They are looked at, never into (law 8)."""
     store = Path(mount, "glusterd")
     try:
         files = [store / "glusterd.info", *(store / "peers").iterdir(), *(store / "vols").glob("*/info")]
-        found = [(str(file), (seen := file.stat()).st_mtime_ns, seen.st_size) for file in files]
     except OSError:
         return None
-    return tuple(sorted(found))
+    return tuple(map(mark, sorted(files)))
 
 
 def is_there(brick: str) -> bool | None:

@@ -66,7 +66,8 @@ class Observer:
             return None
         objects = [(o["metadata"]["name"], o["metadata"]["resourceVersion"]) for o in self.documents()]
         objects += [(o["metadata"]["name"], o["metadata"]["resourceVersion"]) for o in self.pods()]
-        return (store, daemon_note(self.run_directory, BRICKS_FILE), *sorted(objects))
+        since = disk.mark(self.run_directory / "glusterd.socket")  # made anew by each start of glusterd
+        return (store, since, daemon_note(self.run_directory, BRICKS_FILE), *sorted(objects))
 
     def look(self, holds_lease: bool, kept: Pool | None = None) -> Seen:
         """`kept`: stands in for what glusterd would say.
