@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import signal
 from collections.abc import Callable
 from subprocess import Popen
 
 import pytest
 
+from tests.engine.agent import WAITS
 from tests.engine.project import Project
 from tests.standins.control_plane import wait_for
 from tests.standins.workbench import Done
@@ -15,6 +18,7 @@ from tests.standins.workbench import Done
 pytestmark = pytest.mark.lab
 
 ALL = {f"gluster-persistent-storage-node-{n}-disk" for n in (1, 2, 3, 4)}
+FLAGS = ("--continue-on-error",)
 Interrupt = Callable[[Project, "Popen[str]"], None]
 
 
@@ -61,7 +65,7 @@ def interrupted(project: Project, interrupt: Interrupt, *argv: str) -> None:
 
 @pytest.mark.parametrize(
     ("interrupt", "next_up"),
-    [(press_ctrl_c, ()), (kill, ("--refresh",)), (press_ctrl_c, ("--continue-on-error",))],
+    [(kill, ("--refresh",)), (press_ctrl_c, FLAGS)],
 )
 def test_a_shrink_cut_short_deletes_nothing_and_is_taken_up_again(
     four: Project, interrupt: Interrupt, next_up: tuple[str, ...]
@@ -110,8 +114,11 @@ def take_over(project: Project) -> None:
 @pytest.mark.parametrize("interrupt", [press_ctrl_c, kill])
 def test_a_first_up_cut_short_is_taken_up_again(project: Project, interrupt: Interrupt) -> None:
     project.configure(nodeCount=2, sampleApp=False)
+    # What `up` waits for is said in the sidecar's own words.
+    waits = f'Waiting for {{.data.joined}}=true (found "{WAITS}")'
     with project.refused("no-join"), project.start("up", "--skip-preview") as process:
-        wait_for("members are there", lambda: "ConfigMap/gluster-member-2" in project.everything())
+        assert process.stdout
+        assert any(waits in line for line in process.stdout)
         interrupt(project, process)
         process.communicate(timeout=60)
     before = project.disks()
@@ -120,3 +127,57 @@ def test_a_first_up_cut_short_is_taken_up_again(project: Project, interrupt: Int
     project.go().ok()
     project.unchanged("--refresh")
     assert project.disks() == before
+
+
+DELETING = re.compile(r"^ - .* (gluster-\S+) deleting")
+
+
+def interrupted_once(project: Project, interrupt: Interrupt, known: set[str], *flags: str) -> Done:
+    """An `up` that is ended as soon as it deletes something whose name is not among `known`.
+
+    One step at a time: else its neighbours would be deleted beside it, uninterrupted.
+    """
+    with project.start("up", "--skip-preview", "--parallel", "1", *flags) as process:
+        assert process.stdout
+        text = ""
+        for line in process.stdout:
+            text += line
+            found = DELETING.match(line)
+            if found and line.split()[1] + found[1] not in known:
+                known.add(line.split()[1] + found[1])
+                interrupt(project, process)
+                break
+        text += process.communicate(timeout=60)[0]
+    return Done(process.returncode, text)
+
+
+def in_order(project: Project) -> None:
+    """Of each node all that its member depends on is there while the member is, and so on to the disk."""
+    there = project.everything()
+    for n in (1, 2, 3, 4):
+        chain = (
+            f"ConfigMap/gluster-member-{n}",
+            f"ReplicationController/gluster-{n}",
+            f"PersistentVolumeClaim/gluster-{n}",
+            f"gluster-persistent-storage-node-{n}-disk",
+        )
+        held = [name in there for name in chain]
+        assert held == sorted(held), dict(zip(chain, held, strict=True))
+        assert n > 2 or all(held)
+
+
+def test_a_shrink_interrupted_at_every_resource_goes_on_where_it_was(four: Project) -> None:
+    """By Ctrl-C and by `kill -9` in turn, and with what people add to the next `up`."""
+    four.configure(nodeCount=2)
+    known: set[str] = set()
+    turns = itertools.cycle([(press_ctrl_c, ()), (kill, ("--refresh",)), (kill, ()), (press_ctrl_c, FLAGS)])
+    for interrupt, flags in turns:
+        before = set(known)
+        done = interrupted_once(four, interrupt, known, *flags)
+        in_order(four)
+        if known == before:
+            done.ok()
+            break
+    assert len(known) >= 2 * 6, known
+    four.unchanged("--refresh")
+    assert set(four.disks()) == {f"gluster-persistent-storage-node-{n}-disk" for n in (1, 2)}
