@@ -1,9 +1,9 @@
 """`make bench`: figures of sidecar and stack, and of volumes on real daemons. Printed, never judged.
 
-    python -m bench [sidecar] [sidecars] [preview] [profiles] [pauses] [driver]
+    python -m bench [sidecar] [sidecars] [preview] [profiles] [pauses] [driver] [claim]
 
 All of them where none is named, on a machine that does nothing else. Volumes need fio, which Debian has;
-none needs a lab.
+`claim` measures in the lab that `make up` brought up.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gluster_sidecar.model import Brick, Notes, Volume
 from gluster_sidecar.profiles import COMMON
 from gluster_sidecar.settings import Settings
 
-from bench import driver, fio, pauses, pool, profiles, sidecars
+from bench import claim, driver, fio, pauses, pool, profiles, sidecars
 from bench.preview import compare
 from lab import rootfs
 from lab.errors import LabError
@@ -124,9 +124,10 @@ PARTS: Final[dict[str, Callable[[], None]]] = {
     "profiles": against_stock,
     "pauses": waits,
     "driver": lambda: driver.report(DRIVER_ROUNDS, say),
+    "claim": lambda: claim.report(DRIVER_ROUNDS, say),
 }
 
-WITH_FIO: Final = ("profiles", "pauses", "driver")
+WITH_FIO: Final = ("profiles", "pauses", "driver", "claim")
 
 
 def main(wanted: list[str]) -> int:
