@@ -20,7 +20,7 @@ from .execute import Executor
 from .health import Health
 from .kubernetes import Api, Object
 from .lease import Lease
-from .memory import Memory
+from .memory import Lasting, Memory
 from .model import Cluster
 from .observe import Observer, Seen
 from .settings import Settings
@@ -50,8 +50,7 @@ class Loop:
     _mark: rest.Mark | None = None
     """As it was before the last look."""
     _said: str = ""
-    _troubles: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
-    """Those of the last look, and those that were told."""
+    _troubles: Lasting = field(default_factory=Lasting)
     _failed: str = ""
     """What went wrong with the last step of the cluster; told, never decided on."""
 
@@ -270,12 +269,9 @@ class Loop:
             self._announce(seen, None, decision.rule, decision.waits_for)
 
     def _say_troubles(self, seen: Seen) -> None:
-        """Once each, and not before it was seen twice: what lasts for a moment needs no person."""
-        now, (before, told) = frozenset(report.troubles(seen.cluster)), self._troubles
-        for trouble in sorted(now & before - told):
+        for trouble in self._troubles.news(report.troubles(seen.cluster), self.clock()):
             log.warning("for a person: %s", trouble)
             self._announce(seen, None, "trouble", trouble, warning=True)
-        self._troubles = (now, now & (before | told))
 
     def _announce(
         self, seen: Seen, node: int | None, rule: str, message: str, *, warning: bool = False

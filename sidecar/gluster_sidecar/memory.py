@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -40,3 +41,22 @@ class Memory:
                 self._watched = cluster.at
         watch = self._watch if self._watched is not None else ""
         return replace(cluster, own=replace(cluster.own, unwell_since=self._unwell_since, watch=watch))
+
+
+@dataclass(slots=True)
+class Lasting:
+    """What is true at look after look is told once, and not before it has lasted for so many `seconds`."""
+
+    seconds: float = 30
+    """A peer that lost its disk looks rejected until it is let in: that needs no person."""
+    _since: dict[str, float] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+
+    def news(self, said: Iterable[str], now: float) -> list[str]:
+        """Which of what this look says is to be told now. To be called for each look, in order."""
+        self._since = {line: self._since.get(line, now) for line in said}
+        self._told &= self._since.keys()
+        found = [line for line, since in self._since.items() if now - since >= self.seconds]
+        news = [line for line in found if line not in self._told]
+        self._told.update(news)
+        return news
