@@ -605,12 +605,13 @@ def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> s
     """Law 3: why nothing that could cost a copy may be done now; empty when it may."""
     if not volume.started:
         return "the volume is not started"
-    if down := _down(volume.bricks):
-        return f"bricks {', '.join(down)} are not up"
     members = {brick.host for brick in volume.bricks}
     peers = {h: p for h, p in _pool(cluster).peers.items() if h in members and not _well(p)}
+    # First what is the cause of the others: the bricks of such a peer are not seen up.
     if rejected := sorted(h for h, p in peers.items() if p.connected):
         return f"glusterd does not take peers {', '.join(rejected)} for members of the pool"
+    if down := _down(volume.bricks):
+        return f"bricks {', '.join(down)} are not up"
     if peers:
         return f"peers {', '.join(sorted(peers))} are not connected"
     if volume.split_brain:

@@ -128,13 +128,12 @@ def accuse(pool: Pool, node: int, file: str, other: str) -> None:
 
 
 def test_a_peer_that_is_rejected_is_said_and_nothing_is_done_without_it(pool: Pool, unharmed: None) -> None:
-    """Its checksum of the volume is another: what it knows differs, and nobody can tell who is right."""
+    """It knows of an option that the others do not, at the same version: nobody can tell who is right."""
     all_well(pool)
     pool.signal(4, "daemon", signal.SIGTERM)
     wait_for("glusterd has ended", lambda: pool.shell(4, "pidof glusterd || true") == "")
-    sums = "/data/glusterd/vols/data/cksum"
-    right = pool.shell(4, f"cat {sums}")
-    pool.shell(4, f"echo info=1 > {sums}; sync")
+    known = "/data/glusterd/vols/data/info"
+    pool.shell(4, f"cp {known} /data/right; echo user.note=another >> {known}; sync")
     pool.power_off(4)
     pool.announce(4, ready=False)
     pool.power_on(4)
@@ -149,7 +148,7 @@ def test_a_peer_that_is_rejected_is_said_and_nothing_is_done_without_it(pool: Po
     pool.want(*NODES, spares=(5,), grace=3600)
     pool.signal(4, "daemon", signal.SIGTERM)
     wait_for("glusterd has ended", lambda: pool.shell(4, "pidof glusterd || true") == "")
-    pool.shell(4, f"printf '%s\\n' '{right.strip()}' > {sums}; sync")
+    pool.shell(4, f"mv /data/right {known}; sync")
     pool.power_off(4)
     pool.power_on(4)
     pool.announce(4)
