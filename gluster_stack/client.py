@@ -38,7 +38,12 @@ def declare_client_entry(
     members = discovery.EndpointSlice(
         f"{name}-clients",
         metadata=meta.ObjectMetaArgs(
-            name=endpoint_slice_name(args.cluster_name), namespace=args.namespace, labels=slice_labels
+            name=endpoint_slice_name(args.cluster_name),
+            namespace=args.namespace,
+            labels=slice_labels,
+            # Its endpoints are always another's: without this, Pulumi could not take over a slice that it
+            # does not know it created.
+            annotations={"pulumi.com/patchForce": "true"},
         ),
         address_type="IPv4",
         endpoints=[],

@@ -19,7 +19,7 @@ from pulumi_kubernetes.storage import v1 as storage
 from gluster_stack import layout
 from gluster_stack.access import grant
 from gluster_stack.args import GlusterClusterArgs
-from gluster_stack.pod import environment
+from gluster_stack.pod import environment, from_field
 
 PLUGIN: Final = "gluster-csi"
 HOLDER: Final = "gluster-client"
@@ -103,10 +103,7 @@ def _declare_holder(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOp
 
 def _declare_plugin(name: str, args: GlusterClusterArgs, opts: pulumi.ResourceOptions) -> apps.DaemonSet:
     folder = contract.driver_folder(args.namespace)
-    machine = core.EnvVarArgs(
-        name=contract.MACHINE_VARIABLE,
-        value_from=core.EnvVarSourceArgs(field_ref=core.ObjectFieldSelectorArgs(field_path="spec.nodeName")),
-    )
+    machine = from_field(contract.MACHINE_VARIABLE, "spec.nodeName")
     container = core.ContainerArgs(
         name="plugin",
         image=args.image,

@@ -109,17 +109,19 @@ def variable_of(kind: type[Settings] | type[Identity], name: str) -> str:
     return str(next(f.metadata["variable"] for f in fields(kind) if f.name == name))
 
 
+def from_field(variable: str, path: str) -> core.EnvVarArgs:
+    """A variable with a field of the pod, with nothing left for the API server to complete: what it completes
+    is its creator's, and Pulumi could not take over an object that it does not know it created."""
+    source = core.ObjectFieldSelectorArgs(api_version="v1", field_path=path)
+    return core.EnvVarArgs(name=variable, value_from=core.EnvVarSourceArgs(field_ref=source))
+
+
 def _identity(node: layout.Node) -> list[core.EnvVarArgs]:
     """Which node this pod is: said by the manifest, not guessed from addresses."""
-
-    def of_pod(name: str, path: str) -> core.EnvVarArgs:
-        source = core.EnvVarSourceArgs(field_ref=core.ObjectFieldSelectorArgs(field_path=path))
-        return core.EnvVarArgs(name=variable_of(Identity, name), value_from=source)
-
     return [
         core.EnvVarArgs(name=variable_of(Identity, "node"), value=str(node.number)),
-        of_pod("pod_name", "metadata.name"),
-        of_pod("pod_uid", "metadata.uid"),
+        from_field(variable_of(Identity, "pod_name"), "metadata.name"),
+        from_field(variable_of(Identity, "pod_uid"), "metadata.uid"),
     ]
 
 

@@ -104,6 +104,21 @@ class Project(Bench):
         )
         return whole
 
+    def forget(self, kind: str) -> int:
+        """Takes the records of all resources whose type begins so out of the state; how many."""
+        saved = json.loads(self.run("stack", "export").ok().text)
+        held = saved["deployment"]["resources"]
+        saved["deployment"]["resources"] = kept = [r for r in held if not r["type"].startswith(kind)]
+        known = {resource["urn"] for resource in kept}
+        for resource in kept:
+            after = (resource.get("dependencies", []), *resource.get("propertyDependencies", {}).values())
+            for urns in filter(None, after):
+                urns[:] = [urn for urn in urns if urn in known]
+        file = self.folder / "forgotten.json"
+        file.write_text(json.dumps(saved))
+        self.run("stack", "import", "--file", str(file)).ok()
+        return len(held) - len(kept)
+
     def everything(self) -> dict[str, str]:
         """What is there: identities of objects and of disks, by name. The same before and after means
         that nothing was made, deleted or made anew."""

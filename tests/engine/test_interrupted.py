@@ -129,6 +129,18 @@ def test_a_first_up_cut_short_is_taken_up_again(project: Project, interrupt: Int
     assert project.disks() == before
 
 
+def test_every_object_that_pulumi_does_not_know_it_made_is_taken_over_as_it_is(project: Project) -> None:
+    """A Pulumi that is killed may have made any of them, without its record."""
+    project.configure(nodeCount=2)
+    project.go().ok()
+    before = project.everything()
+    assert project.forget("kubernetes:") > 30
+    take_over(project)
+    project.go().ok()
+    project.unchanged("--refresh")
+    assert project.everything() == before
+
+
 DELETING = re.compile(r"^ - .* (gluster-\S+) deleting")
 
 
