@@ -107,8 +107,7 @@ def test_two_blank_disks_that_met_and_one_that_was_detached_while_it_was_away(tw
     twin.agree()
     twin.off(5)
     twin.agree()
-    assert twin.does(1, do.DetachPeer(host(5))) == "refused"
-    assert twin.does(1, do.DetachPeer(host(5), force=True)) == "taken"
+    assert twin.does(1, do.DetachPeer(host(5))) == "taken"
     twin.on(5)
     twin.agree()
     assert twin.does(1, do.ProbePeer(host(5))) == "taken"

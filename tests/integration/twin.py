@@ -65,6 +65,11 @@ def seen(peers: dict[str, Peer], volume: Volume | None) -> Seen:
     )
 
 
+def may_be_asked(volume: Volume) -> bool:
+    """For its heals: files that move meanwhile are counted too."""
+    return not (volume.removal or (volume.rebalance and volume.rebalance.state is TaskState.RUNNING))
+
+
 @dataclass
 class NodeGluster:
     """`Gluster` of one node of a `Pool`."""
@@ -221,7 +226,7 @@ class Twin:
             pending: dict[str, int | None] = {
                 bricks[i].id: model.pending(i // volume.replica, volume.bricks[i])
                 for i in range(len(bricks))
-                if bricks[i].online
+                if bricks[i].online and may_be_asked(volume)
             }
             volume = replace(volume, bricks=bricks, pending=pending)
         return seen(peers, volume)
@@ -233,7 +238,7 @@ class Twin:
             volume = parse.volume(gluster.ask("volume", "info", "all"), "data")
             if volume is not None and volume.started:
                 volume = parse.with_status(volume, gluster.ask("volume", "status", "data"))
-                if not (volume.removal or (volume.rebalance and volume.rebalance.state is TaskState.RUNNING)):
+                if may_be_asked(volume):
                     answer = gluster.ask("volume", "heal", "data", "info", "summary", seconds=60)
                     up = {brick.id for brick in volume.bricks if brick.online}
                     heals = {name: count for name, count in parse.heals(answer).items() if name in up}

@@ -62,6 +62,8 @@ class Node:
     """What its glusterd knows; a blank one is alone in a pool of its own."""
     folders: dict[str, set[int]] = field(default_factory=dict)
     """Its disk: bricks that were ever made on it."""
+    believed: dict[str, set[int]] = field(default_factory=dict)
+    """What was on the disk that it lost: nobody accuses a brick of that until it has been replaced."""
     powered: bool = True
     side: int = 0
     """Of a partition: only nodes of the same side reach each other."""
@@ -143,6 +145,11 @@ class GlusterPool:
         node = self.nodes.get(node_of(brick))
         return node.folders.get(brick.path) if node else None
 
+    def believed(self, brick: Brick) -> set[int]:
+        """What the others of its set take it to have."""
+        node = self.nodes.get(node_of(brick))
+        return node.folders.get(brick.path, node.believed.get(brick.path, set())) if node else set()
+
     def is_arbiter(self, volume: Volume, brick: Brick) -> bool:
         return volume.arbiter and volume.bricks.index(brick) % volume.replica == volume.replica - 1
 
@@ -194,7 +201,7 @@ class GlusterPool:
         assert shared
         assert shared.volume
         mine = (self.data(brick) or set()) & shared.homes[index]
-        others = [self.data(b) or set() for b in shared.volume.sets[index] if b != brick]
+        others = [self.believed(b) for b in shared.volume.sets[index] if b != brick]
         return len({w for w in mine if any(w not in other for other in others)})
 
     def heal(self, most: int) -> int:
@@ -289,7 +296,7 @@ class GlusterPool:
         return True
 
     def lose_disk(self, node: Node) -> None:
-        node.folders, node.serves = {}, False
+        node.believed, node.folders, node.serves = {**node.believed, **node.folders}, {}, False
         node.shared, node.learned = Shared({node.number}), True
 
     def lost_writes(self) -> set[int]:
@@ -356,7 +363,8 @@ class GlusterPool:
             case do.StartRemoval(_, leaving):
                 _must(volume.removal is None and not spreads, "a task runs")
                 _must(len(leaving) < len(volume.bricks), "nothing would be left")
-                shared.volume = replace(volume, removal=self._task(leaving))
+                # A volume has one task: the last one's end is forgotten.
+                shared.volume = replace(volume, removal=self._task(leaving), rebalance=None)
             case do.StopRemoval():
                 shared.volume = replace(volume, removal=None)
             case do.CommitRemoval(_, leaving):
@@ -417,7 +425,7 @@ class GlusterPool:
         if me.stranded:  # it is by itself already, and only it does not know
             me.shared = Shared({me.number})
             return
-        _must(force or there == me.shared.peers, "a peer is not connected")
+        _must(force or there | {number} == me.shared.peers, "another peer is not connected")
         me.shared.peers.discard(number)
         if number in there:
             self.nodes[number].shared = Shared({number})
