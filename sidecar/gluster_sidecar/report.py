@@ -214,7 +214,8 @@ def _troubles(cluster: Cluster) -> Iterator[str]:
 
 
 def _is_full(member: Member) -> bool:
-    """glusterfs keeps the last hundredth of a disk (storage.reserve) and refuses writes from there on."""
+    """The last hundredth of a disk is what glusterfs means to keep (storage.reserve). It was not seen to: on
+    11.1 a brick takes writes until its file system refuses them, and its set goes on with the others."""
     return None not in (member.used, member.free) and 100 * (member.free or 0) <= (member.used or 0)
 
 

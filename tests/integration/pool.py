@@ -309,7 +309,7 @@ class Pool:
     def _make_disk(self, node: int) -> None:
         disk = str(self.folder / f"n{node}/disk.img")
         run("truncate", "-s", DISK_SIZE, disk)
-        run("mkfs.ext4", "-q", "-F", disk)
+        run("mkfs.ext4", "-q", "-F", "-m0", disk)
 
     def inside(self, node: int, *command: str) -> str:
         init = run("pgrep", "-P", str(self.processes[f"n{node}"].pid)).split()[0]

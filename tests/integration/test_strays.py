@@ -10,7 +10,6 @@ import pytest
 from tests.integration.pool import HUB, Pool, run, running, wait_for
 from tests.integration.seen import (
     MOUNT,
-    SUM,
     all_well,
     answers,
     bricks,
@@ -181,14 +180,32 @@ def test_a_disk_that_a_newer_glusterd_had_is_said_and_nothing_is_done_to_it(
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(pool: Pool, unharmed: None) -> None:
+    """What its brick does not take the other copy has; with room again it heals."""
     all_well(pool)
-    pool.shell(3, "fallocate -l $(($(df --output=avail -B1 /data | tail -1) - 4194304)) /data/filler; sync")
+    assert not writes(pool)
+    fill_up(pool, 3)
     wait_for("it is said", lambda: "the disk of node 3 is full" in trouble(pool))
-    assert pool.shell(1, SUM), "what is there can be read"
-    write = "(set -e; for i in $(seq 40); do echo x > /run/t/more$i; done) 2>&1 && echo all || true"
-    # The brick looks at its disk now and then: it takes writes until it has seen that it is full.
-    wait_for("its set refuses writes", lambda: "No space left on device" in pool.shell(1, MOUNT + write))
+    wait_for("what it does not take waits on the other copy", lambda: not writes(pool) and heals(pool, 4) > 0)
     pool.shell(3, "rm /data/filler; sync")
     wait_for("nothing is in trouble", lambda: trouble(pool) == "")
-    pool.shell(1, "rm -f /run/t/more*")
+    # No brick came back, so glusterd's daemons would look again in up to ten minutes (cluster.heal-timeout).
+    pool.gluster(1, "volume", "heal", "data")
     all_well(pool)
+    one, other = (pool.shell(n, f"cd {bricks(pool)[n][0]} && sha256sum more*") for n in (3, 4))
+    assert one == other
+    pool.shell(1, MOUNT + "rm /run/t/more*")
+
+
+def fill_up(pool: Pool, node: int) -> None:
+    room = "$(df --output=avail -B1 /data | tail -1)"
+    pool.shell(node, f"fallocate -l $(({room} - 1048576)) /data/filler; sync")
+
+
+def writes(pool: Pool) -> str:
+    """What is said against growing files of all sets by 4 MB. (New ones would go where there is room.)"""
+    write = "head -c 100000 /dev/urandom >> /run/t/more$i"
+    return pool.shell(1, f"exec 2>&1; {MOUNT} for i in $(seq 40); do {write}; done; true")
+
+
+def heals(pool: Pool, node: int) -> int:
+    return int(pool.data(f"gluster-member-{node}").get("heals") or 0)
