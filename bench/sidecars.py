@@ -69,7 +69,7 @@ def by_sidecars(made: Pool) -> float:
 
 def counters(made: Pool, node: int) -> dict[str, float]:
     fetch = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{HEALTH_PORT}/metrics').read().decode())"
-    lines = made.shell(node, f'python3 -c "{fetch}"').splitlines()
+    lines = made.shell(node, f'cd /; python3 -c "{fetch}"').splitlines()
     pairs = (line.rpartition(" ") for line in lines if line and not line.startswith("#"))
     return {name.removeprefix("gluster_sidecar_"): float(value) for name, _, value in pairs}
 

@@ -28,7 +28,7 @@ from .settings import Settings
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS: Final = 0.5
-"""Between two cycles at least, so that a burst of changes in Kubernetes is one look."""
+"""Between two cycles that did nothing at least, so that a burst of changes in Kubernetes is one look."""
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Loop:
                 pause: float = 0 if self.cycle() else self.settings.sleep_seconds
             except Conflict as conflict:
                 log.info("somebody else wrote first, looks again: %s", conflict)
-                pause = 0
+                pause = SETTLE_SECONDS  # the watch tells soon what was written
             except SidecarError as error:
                 log.warning("cycle failed: %s", error)
                 self.health.tally["cycles_failed_total"] += 1
@@ -75,7 +75,8 @@ class Loop:
             took = {"cycle_seconds": self.clock() - started}
             self.health.gauges = {**self.health.gauges, **took}
             self.health.tally["cycles_total"] += 1
-            self.stop.wait(SETTLE_SECONDS)
+            if pause:  # else something was done, and what comes of it is what to look at
+                self.stop.wait(SETTLE_SECONDS)
             # A command that was refused may have left traces that are reported, and would wake this at once.
             (self.stop if refused else self.wake).wait(pause)
         try:
