@@ -74,7 +74,7 @@ class Stack:
 
     def set(self, **config: object) -> None:
         for key, value in config.items():
-            self.pulumi("config", "set", key, str(value))
+            self.pulumi("config", "set", key, value if isinstance(value, str) else json.dumps(value))
 
     def up(self) -> str:
         return self.pulumi("up", "--yes", "--skip-preview")

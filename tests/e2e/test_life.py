@@ -88,8 +88,13 @@ def test_a_second_cluster_takes_no_machine_that_another_has(
     other = new_stack(lab, tmp_path, "another")
     other.set(nodeCount=4, namespace="another", diskPrefix="second", sampleApp=False)
     with other.start("up", "--yes", "--skip-preview") as process:
+
+        def two_have_no_machine() -> bool:
+            assert process.poll() is None, process.communicate()[0]
+            return len(refusals(stack, "another")) == 2
+
         try:
-            wait_for("two pods have no machine", lambda: len(refusals(stack, "another")) == 2)
+            wait_for("two pods have no machine", two_have_no_machine)
             ports = "didn't have free ports for the requested pod ports"
             assert all(ports in why for why in refusals(stack, "another"))
         finally:
