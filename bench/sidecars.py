@@ -10,20 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gluster_sidecar import profiles
-from gluster_sidecar.contract import HEALTH_PORT, host_name
+from gluster_sidecar.contract import HEALTH_PORT
 
+from tests.integration.bare import NodeGluster, bare
 from tests.integration.pool import Pool, unstarted, wait_for
 from tests.integration.seen import answers
-from tests.integration.twin import SPOKEN, NodeGluster, hosts_file
+from tests.simulation.pool import host
 
 NODES = (1, 2, 3, 4)
 REST_SECONDS = 180
 """Two full rounds of a sidecar at rest (`rest.LOOK_SECONDS`)."""
 AS_SHIPPED = "GLUSTER_SIDECAR_SLEEP_SECONDS=5 GLUSTER_SIDECAR_UNHEALTHY_SECONDS=15"
-
-
-def host(node: int) -> str:
-    return host_name(node, "default")
 
 
 @contextmanager
@@ -34,11 +31,7 @@ def scratch() -> Iterator[Path]:
 
 def by_hand() -> float:
     """Seconds that the same commands take one after the other, typed by nobody."""
-    with scratch() as folder, unstarted(folder, sidecar=SPOKEN, hosts=hosts_file(*NODES)) as made:
-        made.start_network()
-        for node in NODES:
-            made.power_on(node)
-        wait_for("glusterd everywhere", lambda: all(answers(made, node) for node in NODES))
+    with scratch() as folder, bare(folder, *NODES) as made:
         gluster = NodeGluster(made, 1)
         started = time.monotonic()
         for node in NODES[1:]:

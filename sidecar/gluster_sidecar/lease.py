@@ -44,10 +44,8 @@ class Lease:
         duration later each, for a server1 that looks well to Kubernetes but does not act.
         Raises ApiError if Kubernetes does not answer.
         """
-        if self.held(now) and now - self._renewed_at < RENEW_SECONDS:
-            return True
         # What is ours is as we wrote it, or somebody else's write refuses this one.
-        if self.held(now) and self._write(now, self._holder):
+        if self.held(now) and (now - self._renewed_at < RENEW_SECONDS or self._write(now, self._holder)):
             return True
         self._look(now)
         ours = self._seen is not None and self._seen["spec"].get("holderIdentity") == self._holder

@@ -64,10 +64,10 @@ class Observer:
         store = disk.store_marks(self.settings.disk)
         if store is None:
             return None
-        objects = [(o["metadata"]["name"], o["metadata"]["resourceVersion"]) for o in self.documents()]
-        objects += [(o["metadata"]["name"], o["metadata"]["resourceVersion"]) for o in self.pods()]
+        metas = [item["metadata"] for item in (*self.documents(), *self.pods())]
+        objects = sorted((meta["name"], meta["resourceVersion"]) for meta in metas)
         since = disk.mark(self.run_directory / "glusterd.socket")  # made anew by each start of glusterd
-        return (store, since, daemon_note(self.run_directory, BRICKS_FILE), *sorted(objects))
+        return (store, since, daemon_note(self.run_directory, BRICKS_FILE), *objects)
 
     def look(self, holds_lease: bool, kept: Pool | None = None) -> Seen:
         """`kept`: stands in for what glusterd would say.

@@ -155,8 +155,9 @@ def interrupted_once(project: Project, interrupt: Interrupt, known: set[str], *f
         for line in process.stdout:
             text += line
             found = DELETING.match(line)
-            if found and line.split()[1] + found[1] not in known:
-                known.add(line.split()[1] + found[1])
+            name = line.split()[1] + found[1] if found else ""
+            if name and name not in known:
+                known.add(name)
                 interrupt(project, process)
                 break
         text += process.communicate(timeout=60)[0]

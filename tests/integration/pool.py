@@ -69,6 +69,11 @@ LOCAL_HOSTS = "127.0.0.1 localhost\n"
 SIDECAR = "python3 -m gluster_sidecar >>/var/log/sidecar.log 2>&1 & echo $! > /run/sidecar.pid"
 
 
+def address(node: int) -> str:
+    """Of its machine."""
+    return f"10.9.0.{10 + node}"
+
+
 def run(*command: str, text: str | None = None) -> str:
     """Standard output; raises CalledProcessError with standard error in its notes."""
     try:
@@ -218,7 +223,7 @@ class Pool:
         spec = {"nodeName": f"kn{node}", "containers": [{"name": "x", "image": "x"}]}
         self.apply("Pod", name, labels, {"spec": spec})
         condition = {"type": "Ready", "status": str(ready)}
-        status = {"phase": "Running", "hostIP": f"10.9.0.{10 + node}", "conditions": [condition]}
+        status = {"phase": "Running", "hostIP": address(node), "conditions": [condition]}
         self.kubectl(
             "patch", "pod", name, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})
         )
@@ -268,7 +273,7 @@ class Pool:
                 "peer", "name", "eth0", "netns", netns)
             # fmt: on
             run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "master", "br0")
-            run("ip", "-n", netns, "addr", "add", f"10.9.0.{10 + node}/24", "dev", "eth0")
+            run("ip", "-n", netns, "addr", "add", f"{address(node)}/24", "dev", "eth0")
             run("ip", "-n", netns, "link", "set", "lo", "up")
             run("ip", "-n", netns, "link", "set", "eth0", "up")
         run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "up")
@@ -331,11 +336,16 @@ class Pool:
 
 @contextmanager
 def unstarted(
-    folder: Path, *, environment: str = "", sidecar: str = SIDECAR, hosts: str = LOCAL_HOSTS
+    folder: Path,
+    *,
+    environment: str = "",
+    sidecar: str = SIDECAR,
+    hosts: str = LOCAL_HOSTS,
+    rootfs: Path | None = None,
 ) -> Iterator[Pool]:
     """A pool of which nothing runs yet; gone at the end. Raises LabError."""
     found = parts()
-    pool = Pool(folder, found.kube, found.rootfs, environment, sidecar, hosts)
+    pool = Pool(folder, found.kube, rootfs or found.rootfs, environment, sidecar, hosts)
     try:
         yield pool
     finally:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.integration.pool import Pool, parts, wait_for
-from tests.integration.seen import MOUNT, answers
-from tests.integration.twin import SPOKEN, hosts_file
+from tests.integration.bare import NodeGluster, bare, power_on
+from tests.integration.pool import Pool, wait_for
+from tests.integration.seen import MOUNT
 from tests.simulation.pool import host
 
 NODES = (1, 2, 3, 4)
@@ -30,17 +29,14 @@ class Recorder:
     folder: Path
 
     def ask(self, *words: str) -> str:
-        return self.pool.shell(1, f"gluster --mode=script --timeout=60 --xml {' '.join(words)} || true")
+        return NodeGluster(self.pool, 1).text(*words)
 
-    def keep(self, name: str, *words: str) -> ET.Element:
-        text = self.ask(*words)
-        (self.folder / f"{name}.xml").write_text(text)
+    def keep(self, name: str, *words: str) -> None:
+        (self.folder / f"{name}.xml").write_text(self.ask(*words))
         print(name, flush=True)
-        return ET.fromstring(text)
 
     def change(self, *words: str) -> None:
-        text = self.ask(*words)
-        assert "<opRet>0</opRet>" in text, f"{' '.join(words)}: {text}"
+        NodeGluster(self.pool, 1).change(*words)
 
     def status(self, name: str) -> None:
         self.keep(name, "volume", "status", "data")
@@ -60,12 +56,7 @@ class Recorder:
 
 
 def record(to: Recorder) -> None:
-    """Raises AssertionError if glusterd does not come to a state."""
-    pool = to.pool
-    for node in NODES:
-        pool.power_on(node)
-    for node in NODES:
-        wait_for(f"glusterd of node {node}", lambda node=node: answers(pool, node))  # type: ignore[misc]
+    """Of strangers. Raises AssertionError if glusterd does not come to a state, ActionError if it refuses."""
     to.keep("volume-info-none", "volume", "info", "all")
     for node in NODES[1:]:
         to.change("peer", "probe", host(node))
@@ -101,8 +92,7 @@ def _lose_node_2_for_a_while(to: Recorder) -> None:
     to.keep("peer-status-down", "peer", "status")
     to.keep("pool-list-down", "pool", "list")
     to.status("status-peer-down")
-    to.pool.power_on(2)
-    wait_for("glusterd of node 2", lambda: answers(to.pool, 2))
+    power_on(to.pool, 2)
     to.online(2)
 
 
@@ -130,17 +120,12 @@ def _shrink(to: Recorder) -> None:
 
 
 def main(folder: Path, rootfs: Path | None) -> None:
-    found = parts()
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="record-") as scratch:
-        pool = Pool(
-            Path(scratch), found.kube, rootfs or found.rootfs, sidecar=SPOKEN, hosts=hosts_file(*NODES)
-        )
-        try:
-            pool.start_network()
-            record(Recorder(pool, folder))
-        finally:
-            pool.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="record-") as scratch,
+        bare(Path(scratch), *NODES, rootfs=rootfs) as pool,
+    ):
+        record(Recorder(pool, folder))
 
 
 if __name__ == "__main__":

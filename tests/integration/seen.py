@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable
 
 from tests.integration.pool import Pool, wait_for
 
@@ -58,14 +57,14 @@ def state(pool: Pool, node: int) -> str:
     return pool.data(f"gluster-member-{node}").get("state", "")
 
 
-def changes(pool: Pool, nodes: tuple[int, ...], but: Callable[[str], bool] = lambda line: False) -> int:
+def changes(pool: Pool, nodes: tuple[int, ...]) -> int:
     """Commands that changed the pool so far, by the sidecars' logs."""
     lines = [line for node in nodes for line in pool.log(node).splitlines()]
-    return sum("gluster_sidecar.gluster gluster" in line and not but(line) for line in lines)
+    return sum("gluster_sidecar.gluster gluster" in line for line in lines)
 
 
 def replaced(pool: Pool, node: int, *, off: bool = True) -> None:
-    """A node gets a blank disk while its power is `off` already, or is cut first; then power."""
+    """A node gets a blank disk and its power back; `off`: its power is to be cut first."""
     if off:
         pool.power_off(node)
         pool.announce(node, ready=False)

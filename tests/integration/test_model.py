@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from gluster_sidecar import actions as do
 
-from tests.integration.pool import unstarted
-from tests.integration.twin import SPOKEN, Twin, hosts_file
+from tests.integration.bare import bare
+from tests.integration.twin import Twin
 from tests.simulation.pool import host
 
 pytestmark = [pytest.mark.lab]
@@ -20,8 +20,7 @@ def brick(node: int, path: str = "/data/brick") -> str:
 
 @pytest.fixture
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with unstarted(tmp_path_factory.mktemp("twin"), sidecar=SPOKEN, hosts=hosts_file(*range(1, 7))) as pool:
-        pool.start_network()
+    with bare(tmp_path_factory.mktemp("twin")) as pool:
         yield Twin(pool)
 
 

@@ -95,11 +95,9 @@ def test_an_actor_that_is_cut_from_kubernetes_is_followed_by_the_next(pool: Pool
 
 def test_split_brain_is_said_and_left_to_a_person(pool: Pool, unharmed: None) -> None:
     all_well(pool)
-    path = "/data/brick/f1" if "f1" in pool.shell(1, "ls /data/brick").split() else None
-    holders = ((1, 2), (3, 4))[path is None]
-    name = "client-{}".format
-    for node, accused in ((holders[0], holders[1] - 1), (holders[1], holders[0] - 1)):
-        accuse(pool, node, f"{bricks(pool)[node][0]}/f1", name(accused))
+    holders = (1, 2) if "f1" in pool.shell(1, f"ls {bricks(pool)[1][0]}").split() else (3, 4)
+    for node, accused in (holders, holders[::-1]):
+        accuse(pool, node, f"{bricks(pool)[node][0]}/f1", accused)
     wait_for("it is said", lambda: "no copy that is known to be right" in trouble(pool))
     before = changes(pool, NODES)
     pool.want(1, 2, spares=(5,), grace=3600)
@@ -113,24 +111,29 @@ def test_split_brain_is_said_and_left_to_a_person(pool: Pool, unharmed: None) ->
     pool.settled(*NODES)
 
 
-def accuse(pool: Pool, node: int, file: str, other: str) -> None:
-    """As a write that reached only this brick would: the copy of `other` lacks something."""
+def accuse(pool: Pool, node: int, file: str, other: int) -> None:
+    """As a write that reached only this node's brick would: the copy of node `other` lacks something."""
     pool.shell(
         node,
-        f"setfattr -n trusted.afr.data-{other} -v 0x000000010000000000000000 {file};"
+        f"setfattr -n trusted.afr.data-client-{other - 1} -v 0x000000010000000000000000 {file};"
         f" gfid=$(getfattr -n trusted.gfid -e hex --absolute-names --only-values {file} | od -An -tx1"
         " | tr -d ' \\n' | sed -E 's/(.{8})(.{4})(.{4})(.{4})(.{12})/\\1-\\2-\\3-\\4-\\5/');"
-        f" cd {file.rpartition('/')[0]}/.glusterfs/indices/xattrop; : > /tmp/x;"
+        f" cd {file.rpartition('/')[0]}/.glusterfs/indices/xattrop;"
         ' base=$(ls | grep xattrop- | head -1); test -n "$base" || { base=xattrop-00; : > $base; };'
         ' ln -f "$base" "$gfid"',
     )
 
 
+def end_glusterd(pool: Pool, node: int) -> None:
+    """For good, until the machine has power again."""
+    pool.signal(node, "daemon", signal.SIGTERM)
+    wait_for("glusterd has ended", lambda: pool.shell(node, "pidof glusterd || true") == "")
+
+
 def test_a_peer_that_is_rejected_is_said_and_nothing_is_done_without_it(pool: Pool, unharmed: None) -> None:
     """It knows of an option that the others do not, at the same version: nobody can tell who is right."""
     all_well(pool)
-    pool.signal(4, "daemon", signal.SIGTERM)
-    wait_for("glusterd has ended", lambda: pool.shell(4, "pidof glusterd || true") == "")
+    end_glusterd(pool, 4)
     known = "/data/glusterd/vols/data/info"
     pool.shell(4, f"cp {known} /data/right; echo user.note=another >> {known}; sync")
     pool.power_off(4)
@@ -145,8 +148,7 @@ def test_a_peer_that_is_rejected_is_said_and_nothing_is_done_without_it(pool: Po
     )
     assert changes(pool, NODES) == before
     pool.want(*NODES, spares=(5,), grace=3600)
-    pool.signal(4, "daemon", signal.SIGTERM)
-    wait_for("glusterd has ended", lambda: pool.shell(4, "pidof glusterd || true") == "")
+    end_glusterd(pool, 4)
     pool.shell(4, f"mv /data/right {known}; sync")
     pool.power_off(4)
     pool.power_on(4)
@@ -162,8 +164,7 @@ def test_a_disk_that_a_newer_glusterd_had_is_said_and_nothing_is_done_to_it(
     all_well(pool)
     info = "/data/glusterd/glusterd.info"
     right = pool.shell(3, f"cat {info}")
-    pool.signal(3, "daemon", signal.SIGTERM)
-    wait_for("glusterd has ended", lambda: pool.shell(3, "pidof glusterd || true") == "")
+    end_glusterd(pool, 3)
     pool.shell(3, f"sed -i s/^operating-version=.*/operating-version=990000/ {info}; sync")
     before = changes(pool, NODES)
     pool.power_off(3)

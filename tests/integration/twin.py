@@ -6,7 +6,6 @@ No sidecar and no Kubernetes: `execute.Executor` gives the planner's actions to 
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -14,26 +13,14 @@ from gluster_sidecar import actions as do
 from gluster_sidecar import parse
 from gluster_sidecar.errors import ActionError
 from gluster_sidecar.execute import Executor
-from gluster_sidecar.gluster import READ_SECONDS
 from gluster_sidecar.kubernetes import Api
 from gluster_sidecar.model import Peer, TaskState, Volume
 from gluster_sidecar.settings import Settings
 
-from tests.integration.pool import LOCAL_HOSTS, Pool, wait_for
+from tests.integration.bare import NodeGluster, power_on
+from tests.integration.pool import Pool, wait_for
 from tests.integration.seen import MOUNT, answers
 from tests.simulation.pool import GlusterPool, Node, Refused, host, node_of
-
-START_FILE = "/run/gluster-sidecar/start.json"
-SPOKEN = (
-    'mkdir -p /run/gluster-sidecar; uuid=null; test ! -f /etc/old-uuid || uuid="\\"$(cat /etc/old-uuid)\\"";'
-    f' echo "{{\\"uuid\\": $uuid}}" > {START_FILE}'
-)
-"""In the place of a sidecar: its word to the daemon that glusterd may start, with the UUID it shall have."""
-
-
-def hosts_file(*nodes: int) -> str:
-    """What the sidecars of these would write."""
-    return LOCAL_HOSTS + "".join(f"10.9.0.{10 + node} {host(node)}\n" for node in nodes)
 
 
 @dataclass(frozen=True)
@@ -71,28 +58,6 @@ def may_be_asked(volume: Volume) -> bool:
 
 
 @dataclass
-class NodeGluster:
-    """`Gluster` of one node of a `Pool`."""
-
-    pool: Pool
-    node: int
-
-    def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
-        return self._run(words, seconds)
-
-    def change(self, *words: str) -> None:
-        self._run(words, 120)
-
-    def _run(self, words: tuple[str, ...], seconds: int) -> ET.Element:
-        command = f"gluster --mode=script --timeout={seconds} --xml {' '.join(words)} || true"
-        text = self.pool.shell(self.node, command)
-        root = ET.fromstring(text) if text.startswith("<?xml") else ET.Element("none")
-        if root.findtext("opRet") != "0":
-            raise ActionError(f"{' '.join(words)}: {root.findtext('opErrstr') or text}")
-        return root
-
-
-@dataclass
 class Twin:
     real: Pool
     model: GlusterPool = field(default_factory=GlusterPool)
@@ -102,9 +67,8 @@ class Twin:
     def add(self, *numbers: int) -> None:
         for number in numbers:
             self.model.add(number)
-            self.real.power_on(number)
+        power_on(self.real, *numbers)
         for number in numbers:
-            wait_for(f"glusterd of node {number}", lambda number=number: answers(self.real, number))  # type: ignore[misc]
             self.uuids[number] = parse.own_uuid(NodeGluster(self.real, number).ask("pool", "list"))
 
     # -- the same thing to both
@@ -159,8 +123,7 @@ class Twin:
 
     def on(self, number: int) -> None:
         self.model.start(self.node(number))
-        self.real.power_on(number)
-        wait_for(f"glusterd of node {number}", lambda: answers(self.real, number))
+        power_on(self.real, number)
 
     def lose_disk(self, number: int) -> None:
         """Of a node that is off; it gets its UUID back, as by its sidecar."""

@@ -1,0 +1,72 @@
+"""Pools of real glusterd without sidecars and without Kubernetes: who asks for one gives the commands."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gluster_sidecar.contract import START_FILE
+from gluster_sidecar.errors import ActionError
+from gluster_sidecar.gluster import READ_SECONDS
+
+from tests.integration.pool import LOCAL_HOSTS, Pool, address, unstarted, wait_for
+from tests.integration.seen import answers
+from tests.simulation.pool import host
+
+SPOKEN = (
+    'mkdir -p /run/gluster-sidecar; uuid=null; test ! -f /etc/old-uuid || uuid="\\"$(cat /etc/old-uuid)\\"";'
+    f' echo "{{\\"uuid\\": $uuid}}" > {START_FILE}'
+)
+"""In the place of a sidecar: its word to the daemon that glusterd may start, with the UUID it shall have."""
+
+HOSTS = LOCAL_HOSTS + "".join(f"{address(node)} {host(node)}\n" for node in range(1, 7))
+"""What the sidecars would write."""
+
+
+@contextmanager
+def bare(folder: Path, *nodes: int, rootfs: Path | None = None) -> Iterator[Pool]:
+    """A pool in which these machines have power and a glusterd, strangers to each other; gone at the end.
+
+    `rootfs`: in the place of the product's image. Raises LabError.
+    """
+    with unstarted(folder, sidecar=SPOKEN, hosts=HOSTS, rootfs=rootfs) as pool:
+        pool.start_network()
+        power_on(pool, *nodes)
+        yield pool
+
+
+def power_on(pool: Pool, *nodes: int) -> None:
+    for node in nodes:
+        pool.power_on(node)
+    for node in nodes:
+        wait_for(f"glusterd of node {node}", partial(answers, pool, node))
+
+
+@dataclass
+class NodeGluster:
+    """`Gluster` of one node of a `Pool`."""
+
+    pool: Pool
+    node: int
+
+    def text(self, *words: str, seconds: int = 60) -> str:
+        """The answer as it is, be it a refusal."""
+        command = f"gluster --mode=script --timeout={seconds} --xml {' '.join(words)} || true"
+        return self.pool.shell(self.node, command)
+
+    def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
+        return self._run(words, seconds)
+
+    def change(self, *words: str) -> None:
+        self._run(words, 120)
+
+    def _run(self, words: tuple[str, ...], seconds: int) -> ET.Element:
+        text = self.text(*words, seconds=seconds)
+        root = ET.fromstring(text) if text.startswith("<?xml") else ET.Element("none")
+        if root.findtext("opRet") != "0":
+            raise ActionError(f"{' '.join(words)}: {root.findtext('opErrstr') or text}")
+        return root
