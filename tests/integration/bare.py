@@ -13,7 +13,7 @@ from gluster_sidecar.contract import START_FILE
 from gluster_sidecar.errors import ActionError
 from gluster_sidecar.gluster import READ_SECONDS
 
-from tests.integration.pool import LOCAL_HOSTS, Pool, address, unstarted, wait_for
+from tests.integration.pool import LOCAL_HOSTS, LOCK_SECONDS, Pool, address, unstarted, wait_for
 from tests.integration.seen import answers
 from tests.simulation.pool import host
 
@@ -48,7 +48,7 @@ def power_on(pool: Pool, *nodes: int) -> None:
 
 @dataclass
 class NodeGluster:
-    """`Gluster` of one node of a `Pool`."""
+    """`Gluster` of one node of a `Pool`. That the volume is locked is no answer: it is asked again."""
 
     pool: Pool
     node: int
@@ -65,7 +65,14 @@ class NodeGluster:
         self._run(words, 120)
 
     def _run(self, words: tuple[str, ...], seconds: int) -> ET.Element:
-        text = self.text(*words, seconds=seconds)
+        text = ""
+
+        def unlocked() -> bool:
+            nonlocal text
+            text = self.text(*words, seconds=seconds)
+            return "Another transaction is in progress" not in text
+
+        wait_for("a lock that was left is taken away", unlocked, LOCK_SECONDS)
         root = ET.fromstring(text) if text.startswith("<?xml") else ET.Element("none")
         if root.findtext("opRet") != "0":
             raise ActionError(f"{' '.join(words)}: {root.findtext('opErrstr') or text}")

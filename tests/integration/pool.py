@@ -42,6 +42,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "integration"
 HUB = "10.9.0.1"
 DISK_SIZE = "1G"
+LOCK_SECONDS = 240
+"""glusterd itself takes away a volume's lock that somebody left, after three minutes (seen once in 27 growths
+and shrinks on a busy machine)."""
 
 NODE_INIT = """
 set -e
@@ -251,9 +254,7 @@ class Pool:
         return found
 
     def settled(self, *nodes: int) -> None:
-        # glusterd itself takes away a volume's lock that somebody left, after three minutes (seen once in 27
-        # growths and shrinks on a busy machine: "Another transaction is in progress").
-        wait_for(f"nodes {nodes} settled", lambda: self.is_settled(*nodes), 240)
+        wait_for(f"nodes {nodes} settled", lambda: self.is_settled(*nodes), LOCK_SECONDS)
 
     def is_settled(self, *nodes: int) -> bool:
         plan = self.data(PLAN_NAME)
