@@ -275,9 +275,16 @@ LAWS: Final = (
     mutant(
         "law 4: a look that is old stands for ever",
         "rest",
-        "and timedelta() <= now - kept.at < timedelta(seconds=LOOK_SECONDS)",
-        "and timedelta() <= now - kept.at",
-        "test_rest.py::test_a_look_stands_until_something_changes_or_it_is_old",
+        "return now - self.began < LOOK_SECONDS and mark == self.mark",
+        "return mark == self.mark",
+        "test_rest.py::test_a_sidecar_rests_until_something_changes_or_its_look_is_old",
+    ),
+    mutant(
+        "law 1: who rests does not see that it acts no more",
+        "loop",
+        "if self._hold(known.rank) != known.acts:",
+        "if self._hold(known.rank) and not known.acts:",
+        "test_rest.py::test_the_one_that_acts_keeps_the_lease_while_it_rests",
     ),
     mutant(
         "law 4: rest while a peer is away",

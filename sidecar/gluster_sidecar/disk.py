@@ -30,15 +30,15 @@ def pending_heals(brick: str) -> int | None:
     """Entries in the brick's own index of what other bricks have yet to heal; None if it cannot be
     read. Writes under way stand in another index (seen on 11.1: none in 150 looks during a load)."""
     try:
-        index = Path(brick, ".glusterfs/indices/xattrop")
-        return sum(1 for entry in index.iterdir() if not entry.name.startswith("xattrop-"))
+        entries = os.listdir(f"{brick}/.glusterfs/indices/xattrop")
     except OSError:
         return None
+    return sum(not entry.startswith("xattrop-") for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Bytes, as `df` counts them."""
+    """Bytes, as `df` counts them, in steps of 64 MiB, or every file would be news for Kubernetes."""
 
     used: int
     free: int
@@ -50,8 +50,8 @@ def usage(mount: str) -> Usage | None:
         found = os.statvfs(mount)
     except OSError:
         return None
-    size = found.f_frsize
-    return Usage((found.f_blocks - found.f_bfree) * size, found.f_bavail * size)
+    used, free = found.f_blocks - found.f_bfree, found.f_bavail
+    return Usage(*(blocks * found.f_frsize >> 26 << 26 for blocks in (used, free)))
 
 
 def writable(mount: str, mountinfo: str) -> bool | None:
@@ -76,24 +76,32 @@ FileMark = tuple[str, int, int, int]
 """Name, number, time and size of a file: another once the file is changed or made anew."""
 
 
-def mark(file: Path) -> FileMark | None:
+def mark(file: str) -> FileMark | None:
     """None if there is no such file, or it cannot be looked at."""
     try:
-        seen = file.stat()
+        seen = os.stat(file)
     except OSError:
         return None
-    return str(file), seen.st_ino, seen.st_mtime_ns, seen.st_size
+    return file, seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
-def store_marks(mount: str) -> tuple[FileMark | None, ...] | None:
-    """Of the files in which glusterd keeps its peers and volumes, for they change with both; None if they
-    cannot be listed. They are looked at, never into (law 8)."""
-    store = Path(mount, "glusterd")
+def marks(mount: str) -> tuple[object, ...] | None:
+    """Of the disk's usage, of its folders with what their indices have pending, and of the files in which
+    glusterd keeps its peers and volumes, for they change with both; None if they cannot be listed.
+    glusterd's files are looked at, never into (law 8)."""
+    store = f"{mount}/glusterd"
     try:
-        files = [store / "glusterd.info", *(store / "peers").iterdir(), *(store / "vols").glob("*/info")]
+        folders = sorted(os.listdir(mount))
+        peers, volumes = sorted(os.listdir(f"{store}/peers")), sorted(os.listdir(f"{store}/vols"))
     except OSError:
         return None
-    return tuple(map(mark, sorted(files)))
+    pending = ((folder, pending_heals(f"{mount}/{folder}")) for folder in folders)
+    files = [
+        "glusterd.info",
+        *(f"peers/{peer}" for peer in peers),
+        *(f"vols/{name}/info" for name in volumes),
+    ]
+    return (usage(mount), *pending, *(mark(f"{store}/{file}") for file in files))
 
 
 def is_there(brick: str) -> bool | None:

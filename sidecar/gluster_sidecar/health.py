@@ -37,8 +37,11 @@ class Health:
         return 404, "known: /healthz /readyz /metrics\n"
 
 
-def serve(health: Health, port: int = HEALTH_PORT) -> ThreadingHTTPServer:
-    """Answers in a thread of its own until `shutdown()`. Raises OSError if the port is taken."""
+def serve(health: Health, port: int = HEALTH_PORT, *, look_seconds: float = 3600) -> ThreadingHTTPServer:
+    """Answers in a thread of its own until `shutdown()`. Raises OSError if the port is taken.
+
+    `look_seconds`: how often the thread looks whether it shall end, if nobody asks it anything.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -53,5 +56,5 @@ def serve(health: Health, port: int = HEALTH_PORT) -> ThreadingHTTPServer:
 
     server = ThreadingHTTPServer(("", port), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(look_seconds,), name="health", daemon=True).start()
     return server

@@ -1,6 +1,6 @@
 """The Lease `gluster-actor`: at most one sidecar changes the cluster at a time (law 1).
 
-Who may take it is the planner's order of seniority; this module only takes, renews and releases.
+Who may have it is the first in the order of seniority; this module only takes, renews and releases.
 Times of other machines are never compared with ours: a lease counts as expired when WE have not
 seen it renewed for its whole duration (as client-go's leader election does).
 """
@@ -31,17 +31,16 @@ class Lease:
         self._holder = holder
         self._seen: Object | None = None
         self._seen_at = float("-inf")
+        self._looked_at = float("-inf")
         self._renewed_at = float("-inf")
 
     def held(self, now: float) -> bool:
         """Whether we hold it and nobody can have taken it yet."""
         return now - self._renewed_at < DURATION_SECONDS - RENEW_SECONDS / 2
 
-    def contend(self, now: float, rank: int) -> bool:
-        """Takes or renews the lease if that is right for our `rank` in the order of seniority.
+    def contend(self, now: float) -> bool:
+        """Server1's: renews the lease, or takes it if it is free or expired; True if it holds it.
 
-        Rank 0 is server1 and takes it when it is free or expired. The ranks behind it step in one
-        duration later each, for a server1 that looks well to Kubernetes but does not act.
         Raises ApiError if Kubernetes does not answer.
         """
         # What is ours is as we wrote it, or somebody else's write refuses this one.
@@ -49,11 +48,18 @@ class Lease:
             return True
         self._look(now)
         ours = self._seen is not None and self._seen["spec"].get("holderIdentity") == self._holder
-        quiet = now - self._seen_at
         free = self._seen is None or not self._seen["spec"].get("holderIdentity")
-        if not ours and not (free and rank == 0) and quiet < DURATION_SECONDS * (1 + rank):
+        if not ours and not free and now - self._seen_at < DURATION_SECONDS:
             return False
         return self._write(now, self._holder)
+
+    def watch(self, now: float) -> None:
+        """Server2's, so that it need not wait once server1 is gone: it knows then how long nobody renewed.
+
+        Raises ApiError if Kubernetes does not answer.
+        """
+        if now - self._looked_at >= DURATION_SECONDS:
+            self._look(now)
 
     def release(self, now: float) -> None:
         """Hands the lease over at once, so that the next need not wait for it to expire."""
@@ -63,6 +69,7 @@ class Lease:
         self._renewed_at = float("-inf")
 
     def _look(self, now: float) -> None:
+        self._looked_at = now
         try:
             found = self._api.get(f"{self._collection}/{LEASE_NAME}")
         except ApiError as error:

@@ -27,8 +27,10 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 
-SETTLE_SECONDS: Final = 0.5
-"""Between two cycles that did nothing at least, so that a burst of changes in Kubernetes is one look."""
+SETTLE_SECONDS: Final = (0.05, 0.5)
+"""Before the next look after one that led to nothing: after a quiet time, and at most. It grows by the first
+with every change that comes, so that a few are seen at once and many of them are few looks."""
+QUIET_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -46,9 +48,8 @@ class Loop:
     clock: Callable[[], float] = time.monotonic
     _caught_up: bool = False
     _memory: Memory = field(default_factory=Memory)
-    _kept: rest.Kept | None = None
-    _mark: rest.Mark | None = None
-    """As it was before the last look."""
+    _rest: rest.Rest | None = None
+    _settle: float = SETTLE_SECONDS[0]
     _said: str = ""
     _troubles: Lasting = field(default_factory=Lasting)
     _failed: str = ""
@@ -59,30 +60,41 @@ class Loop:
         while not self.stop.is_set():
             self.wake.clear()
             started = self.clock()
-            refused = False
-            try:
-                pause: float = 0 if self.cycle() else self.settings.sleep_seconds
-            except Conflict as conflict:
-                log.info("somebody else wrote first, looks again: %s", conflict)
-                pause = SETTLE_SECONDS  # the watch tells soon what was written
-            except SidecarError as error:
-                log.warning("cycle failed: %s", error)
-                self.health.tally["cycles_failed_total"] += 1
-                if isinstance(error, ObservationError):
-                    self.health.readiness = report.Readiness(False, str(error))
-                pause, refused = self.settings.unhealthy_seconds, isinstance(error, ActionError)
+            seconds, ended = self._turn()
             self.health.turned_at = time.monotonic()
             took = {"cycle_seconds": self.clock() - started}
             self.health.gauges = {**self.health.gauges, **took}
             self.health.tally["cycles_total"] += 1
-            if pause:  # else something was done, and what comes of it is what to look at
-                self.stop.wait(SETTLE_SECONDS)
-            # A command that was refused may have left traces that are reported, and would wake this at once.
-            (self.stop if refused else self.wake).wait(pause)
+            if seconds:
+                self._pause(seconds, ended)
         try:
             self.lease.release(self.clock())
         except ApiError as error:
             log.warning("the lease was not released: %s", error)
+
+    def _turn(self) -> tuple[float, threading.Event]:
+        """One cycle; the seconds until the next, and what ends them early."""
+        try:
+            if self.cycle():
+                return 0, self.wake  # what came of it is what to look at
+        except Conflict as conflict:
+            log.info("somebody else wrote first, looks again: %s", conflict)
+            self._settle = SETTLE_SECONDS[0]
+        except SidecarError as error:
+            log.warning("cycle failed: %s", error)
+            self.health.tally["cycles_failed_total"] += 1
+            if isinstance(error, ObservationError):
+                self.health.readiness = report.Readiness(False, str(error))
+            # A command that was refused may have left traces that are reported, and would wake this at once.
+            return self.settings.unhealthy_seconds, self.stop if isinstance(error, ActionError) else self.wake
+        return self.settings.sleep_seconds, self.wake
+
+    def _pause(self, seconds: float, ended: threading.Event) -> None:
+        self.stop.wait(self._settle)
+        since = self.clock()
+        ended.wait(seconds)
+        quiet = self.clock() - since >= QUIET_SECONDS
+        self._settle = min((0 if quiet else self._settle) + SETTLE_SECONDS[0], SETTLE_SECONDS[1])
 
     def request_stop(self) -> None:
         self.stop.set()
@@ -90,28 +102,29 @@ class Loop:
 
     def cycle(self) -> bool:
         """One look and what follows from it; True if something was done, so looking again pays."""
-        seen, kept = self._look()
-        if self._contend(seen.cluster) != seen.cluster.holds_lease:
-            seen, kept = self._look()
-        seen = replace(seen, cluster=self._memory.added_to(seen.cluster, kept=kept))
-        decided = self._decide(seen)
-        if kept and any(not isinstance(step, Wait) for one in decided for step in one.steps):
-            self._kept = None  # nothing is done on an old look
-            return True
-        return self._follow(seen, *decided)
+        if self._rests():
+            return False
+        began, mark = self.clock(), self.observer.mark()
+        seen = self.observer.look(self.lease.held(self.clock()))
+        if self._hold(seen.cluster.rank) != seen.cluster.holds_lease:
+            seen = self.observer.look(self.lease.held(self.clock()))
+        seen = replace(seen, cluster=self._memory.added_to(seen.cluster))
+        cluster = seen.cluster
+        own, decision = planner.plan_own(cluster, self.settings), planner.plan(cluster, self.settings)
+        done = self._follow(seen, own, decision)
+        if mark is not None and rest.is_calm(cluster, (own, decision)) and self._troubles.all_told:
+            self._rest = rest.Rest(began, mark, planner.acts(cluster), cluster.rank)
+        return done
 
-    def _look(self) -> tuple[Seen, bool]:
-        """The world, and whether what glusterd says of it is of an earlier look."""
-        held, mark = self.lease.held(self.clock()), self.observer.mark()
-        if mark is not None and self._kept is not None:
-            seen = self.observer.look(held, self._kept.pool)
-            if rest.stands(self._kept, mark, seen.cluster.at, planner.acts(seen.cluster)):
-                return seen, True
-        self._kept, self._mark = None, mark
-        return self.observer.look(held), False
-
-    def _decide(self, seen: Seen) -> tuple[planner.Decision, planner.Decision]:
-        return planner.plan_own(seen.cluster, self.settings), planner.plan(seen.cluster, self.settings)
+    def _rests(self) -> bool:
+        """Nothing changed, so nothing is done but to keep the lease, or to see that server1 keeps it."""
+        known, self._rest = self._rest, None
+        if known is None or not known.lasts(self.clock(), self.observer.mark()):
+            return False
+        if self._hold(known.rank) != known.acts:
+            return False
+        self._rest = known
+        return True
 
     def _follow(self, seen: Seen, own: planner.Decision, decision: planner.Decision) -> bool:
         """Reports what was seen and does what was decided; True if something was done."""
@@ -130,21 +143,16 @@ class Loop:
         if planner.acts(cluster):
             self._report_cluster(seen, decision)
             self._say_troubles(seen)
-        done = self._carry_out(seen, decision)
-        if self._kept is None and self._mark is not None and rest.is_calm(cluster, (own, decision)):
-            assert cluster.pool is not None
-            self._kept = rest.Kept(cluster.at, cluster.pool, self._mark, planner.acts(cluster))
-        return done
+        return self._carry_out(seen, decision)
 
-    def _contend(self, cluster: Cluster) -> bool:
-        if cluster.me not in cluster.seniority:
-            self.lease.release(self.clock())
-            return False
-        rank = cluster.seniority.index(cluster.me)
-        if rank > 0 and self.lease.held(self.clock()):
-            self.lease.release(self.clock())  # an older node is fit again
-            return False
-        return self.lease.contend(self.clock(), rank)
+    def _hold(self, rank: int | None) -> bool:
+        """Whether this node has the lease, once it has done about it what is right for its rank."""
+        if rank == 0:
+            return self.lease.contend(self.clock())
+        self.lease.release(self.clock())  # an older node is fit again
+        if rank == 1:
+            self.lease.watch(self.clock())
+        return False
 
     def _let_glusterd_start(self, cluster: Cluster, addressed: bool) -> None:
         if self.start_file.exists() or not addressed:
@@ -203,8 +211,7 @@ class Loop:
         ):
             if data and name in seen.documents:
                 self._write(seen.documents[name], data)
-        if self._kept is None:  # else what they follow from is as it was
-            self._write_endpoints(cluster)
+        self._write_endpoints(cluster)
 
     def _write(self, document: Object, data: dict[str, str]) -> None:
         """Merges what differs, as a compare-and-swap: never over what was not seen."""
@@ -253,7 +260,7 @@ class Loop:
                 self._announce(seen, None, decision.rule, str(step))
             done = True
             # A long command must not let the lease run out under the ones that follow.
-            self.lease.contend(self.clock(), 0)
+            self.lease.contend(self.clock())
         return done
 
     def _apply(self, step: Action) -> None:

@@ -25,11 +25,8 @@ class Memory:
     _watched: datetime | None = None
     """When the last look was that is part of `_watch`; None while this sidecar does not act."""
 
-    def added_to(self, cluster: Cluster, *, kept: bool = False) -> Cluster:
-        """The look, with `Own.unwell_since` and `Own.watch`. To be called once for each look, in order.
-
-        `kept`: glusterd was not asked, so it is no look at the bricks.
-        """
+    def added_to(self, cluster: Cluster) -> Cluster:
+        """The look, with `Own.unwell_since` and `Own.watch`. To be called once for each look, in order."""
         self._unwell_since = (self._unwell_since or cluster.at) if cluster.unwell else None
         volume = cluster.pool.volume if cluster.pool else None
         if not planner.acts(cluster):
@@ -37,8 +34,7 @@ class Memory:
         elif volume is not None and volume.detailed:
             if self._watched is None or cluster.at - self._watched > self.gap:
                 self._watch = f"{cluster.me}@{cluster.at.isoformat()}"
-            if not kept or self._watched is None:
-                self._watched = cluster.at
+            self._watched = cluster.at
         watch = self._watch if self._watched is not None else ""
         return replace(cluster, own=replace(cluster.own, unwell_since=self._unwell_since, watch=watch))
 
@@ -51,6 +47,11 @@ class Lasting:
     """A peer that lost its disk looks rejected until it is let in: that needs no person."""
     _since: dict[str, float] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
+
+    @property
+    def all_told(self) -> bool:
+        """Whether nothing of what the last look said is still to be told."""
+        return self._told == self._since.keys()
 
     def news(self, said: Iterable[str], now: float) -> list[str]:
         """Which of what this look says is to be told now. To be called for each look, in order."""

@@ -312,6 +312,12 @@ class Cluster:
         return next(iter(self.seniority), None)
 
     @property
+    def rank(self) -> int | None:
+        """This node's own place in the order of seniority, from 0; None if it could not act."""
+        seniority = self.seniority
+        return seniority.index(self.me) if self.me in seniority else None
+
+    @property
     def spares(self) -> frozenset[int]:
         """Nodes that hold no brick until one is needed; their own objects tell (`MemberKey.SPARE`)."""
         return frozenset(node for node, member in self.members.items() if member.spare)

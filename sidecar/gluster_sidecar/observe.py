@@ -61,19 +61,17 @@ class Observer:
 
     def mark(self) -> rest.Mark | None:
         """What can be seen without a command; None if not even that. Raises ApiError."""
-        store = disk.store_marks(self.settings.disk)
-        if store is None:
+        on_disk = disk.marks(self.settings.disk)
+        if on_disk is None:
             return None
         metas = [item["metadata"] for item in (*self.documents(), *self.pods())]
         objects = sorted((meta["name"], meta["resourceVersion"]) for meta in metas)
-        since = disk.mark(self.run_directory / "glusterd.socket")  # made anew by each start of glusterd
-        return (store, since, daemon_note(self.run_directory, BRICKS_FILE), *objects)
+        notes = [daemon_note(self.run_directory, name) for name in (BRICKS_FILE, PROBLEM_FILE)]
+        since = disk.mark(f"{self.run_directory}/glusterd.socket")  # made anew by each start of glusterd
+        return (on_disk, self.mountinfo.read_text(), since, *notes, *objects)
 
-    def look(self, holds_lease: bool, kept: Pool | None = None) -> Seen:
-        """`kept`: stands in for what glusterd would say.
-
-        Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value.
-        """
+    def look(self, holds_lease: bool) -> Seen:
+        """Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value."""
         maps = {item["metadata"]["name"]: item for item in self.documents()}
         members = {m.node: m for item in maps.values() if (m := member(item)) is not None}
         cluster = Cluster(
@@ -87,9 +85,9 @@ class Observer:
             pool=None,
             holds_lease=holds_lease,
         )
-        cluster = replace(cluster, pool=self._pool() if kept is None else kept)
+        cluster = replace(cluster, pool=self._pool())
         cluster = replace(cluster, own=self._own(cluster))
-        if planner.acts(cluster) and kept is None:
+        if planner.acts(cluster):
             cluster = self._with_details(cluster)
         return Seen(cluster, maps)
 

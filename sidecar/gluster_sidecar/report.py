@@ -85,9 +85,8 @@ def own_member(
         MemberKey.CAUGHT_UP: (cluster.notes.watch or NO_WATCH) if caught_up else "",
         MemberKey.PLACE: place or "",
         MemberKey.LOST: str(cluster.own.lost).lower(),
-        # In steps, or every file written would be a write to Kubernetes too.
-        MemberKey.USED: _stepped(usage.used) if usage else "",
-        MemberKey.FREE: _stepped(usage.free) if usage else "",
+        MemberKey.USED: str(usage.used) if usage else "",
+        MemberKey.FREE: str(usage.free) if usage else "",
     }
     pool, brick = cluster.pool, own_brick(cluster)
     if pending is not None:
@@ -109,10 +108,6 @@ def own_member(
         MemberKey.STATE: _state(cluster, pool, brick),
     }
     return {str(key): value for key, value in said.items()}
-
-
-def _stepped(size: int) -> str:
-    return str(size >> 26 << 26)
 
 
 def _state(cluster: Cluster, pool: Pool, brick: Brick | None) -> MemberState:

@@ -1,21 +1,21 @@
-"""When the last look may stand in for a new one.
+"""When there is nothing to look at.
 
-A command costs the `gluster` program 75 ms of processor time (measured on 11.1), which every five seconds is
-3 % of a core on every node, for ever. While all is well and nothing has changed that can be seen for nothing,
-glusterd is asked every `LOOK_SECONDS` only. What may have changed meanwhile makes itself known: a brick that
-died by its own node's object, a machine that died by its pod, another pool or volume by glusterd's files, a
-copy that lacks writes by the object of the node that has them.
+A command costs the `gluster` program 75 ms of processor time (measured on 11.1), and a sidecar about as much
+to make something of the answers, which every five seconds is several percent of a core on every node, for
+ever. While all is well and nothing has changed that can be seen for nothing, the same would be decided and
+reported again: a sidecar looks every `LOOK_SECONDS` only, and meanwhile keeps the lease. What may have
+changed makes itself known: a brick that died by its own node's object, a machine that died by its pod,
+another pool or volume by glusterd's files, a copy that lacks writes by the object of the node that has them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 from . import planner
-from .model import Cluster, Pool
+from .model import Cluster
 
 LOOK_SECONDS: Final = 90
 
@@ -24,13 +24,19 @@ Mark = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A look after which there was nothing to do."""
+class Rest:
+    """What it was like before a look after which there was nothing to do."""
 
-    at: datetime
-    pool: Pool
+    began: float
+    """Seconds of a steady clock."""
     mark: Mark
-    acted: bool
+    acts: bool
+    rank: int | None
+    """In the order of seniority."""
+
+    def lasts(self, now: float, mark: Mark | None) -> bool:
+        """Whether a new look would see the same."""
+        return now - self.began < LOOK_SECONDS and mark == self.mark
 
 
 def is_calm(cluster: Cluster, decisions: Iterable[planner.Decision]) -> bool:
@@ -50,14 +56,4 @@ def is_calm(cluster: Cluster, decisions: Iterable[planner.Decision]) -> bool:
         and all(member is not None and member.caught_up and member.heals == 0 for member in holders)
         and (volume.all_online or not planner.acts(cluster))
         and not planner.needs_heals(cluster)
-    )
-
-
-def stands(kept: Kept | None, mark: Mark, now: datetime, acts: bool) -> bool:
-    """Whether the look that was kept is as good as a new one."""
-    return (
-        kept is not None
-        and kept.mark == mark
-        and kept.acted == acts
-        and timedelta() <= now - kept.at < timedelta(seconds=LOOK_SECONDS)
     )

@@ -158,7 +158,7 @@ def a_member_is_wanted_again(site: Site) -> None:
 
 
 def the_lease_is_taken(site: Site) -> None:
-    if not Lease(site.api, site.namespace, secrets.token_hex(2)).contend(1e6, 0):
+    if not Lease(site.api, site.namespace, secrets.token_hex(2)).contend(1e6):
         raise ApiError("not taken")
 
 

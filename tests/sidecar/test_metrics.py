@@ -60,7 +60,7 @@ def test_every_sample_has_its_help_and_its_type() -> None:
 
 def test_they_are_served() -> None:
     told = Health(gauges={"ready": 1}, tally=metrics.Tally({"cycles_total": 7}))
-    server = health.serve(told, 0)
+    server = health.serve(told, 0, look_seconds=0.1)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/metrics") as answer:
             text = answer.read().decode()

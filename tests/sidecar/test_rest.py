@@ -1,20 +1,27 @@
-"""When glusterd need not be asked again."""
+"""When there is nothing to look at."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from gluster_sidecar import disk, planner, rest
-from gluster_sidecar.memory import GAP, Memory
+from gluster_sidecar import disk, hosts, planner, rest
+from gluster_sidecar.errors import ApiError
+from gluster_sidecar.events import Events
+from gluster_sidecar.health import Health
+from gluster_sidecar.lease import DURATION_SECONDS, RENEW_SECONDS, Lease
+from gluster_sidecar.loop import Loop
 from gluster_sidecar.model import Cluster
+from gluster_sidecar.observe import Seen
 from gluster_sidecar.settings import Settings
 
+from tests.sidecar.test_lease import OneLease
 from tests.sidecar.test_planner_failures import formed
-from tests.sidecar.world import START, brick, host
+from tests.sidecar.world import brick, host
 
 
 def well() -> Cluster:
@@ -78,39 +85,130 @@ def test_one_thing_that_is_not_well_or_not_known_keeps_them_looking(index: int) 
     assert not is_calm(cluster)
 
 
-def test_a_look_stands_until_something_changes_or_it_is_old() -> None:
-    pool = well().pool
-    assert pool
-    kept = rest.Kept(START, pool, ("a",), acted=True)
-    soon, late = START + timedelta(seconds=60), START + timedelta(seconds=rest.LOOK_SECONDS)
-    assert rest.stands(kept, ("a",), soon, acts=True)
-    assert not rest.stands(kept, ("b",), soon, acts=True)
-    assert not rest.stands(kept, ("a",), soon, acts=False)
-    assert not rest.stands(kept, ("a",), late, acts=True)
-    assert not rest.stands(kept, ("a",), START - timedelta(seconds=1), acts=True), "the clock was set back"
-    assert not rest.stands(None, ("a",), soon, acts=True)
+@dataclass
+class Values:
+    """What a loop sees, and how often it looked."""
+
+    cluster: Cluster
+    change: int = 0
+    looks: int = 0
+
+    def mark(self) -> rest.Mark:
+        return (self.change,)
+
+    def look(self, holds_lease: bool) -> Seen:
+        self.looks += 1
+        return Seen(replace(self.cluster, holds_lease=holds_lease), {})
 
 
-def test_a_look_that_stands_is_no_look_at_the_bricks() -> None:
-    world, memory = formed(1, 2), Memory()
-    first = memory.added_to(world.cluster(1)).own.watch
-    world.now += GAP
-    assert memory.added_to(world.cluster(1), kept=True).own.watch == first
-    world.now += timedelta(seconds=1)
-    assert memory.added_to(world.cluster(1)).own.watch != first
+@dataclass
+class Site:
+    loop: Loop
+    values: Values
+    lease: OneLease
+    now: float = 0
+
+    def looks(self) -> int:
+        """How often the next cycle looks."""
+        before = self.values.looks
+        self.loop.cycle()
+        return self.values.looks - before
 
 
-def test_glusterds_files_are_marked_by_time_and_never_read(tmp_path: Path) -> None:
-    assert disk.store_marks(str(tmp_path)) is None
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], Site]:
+    monkeypatch.setattr(hosts, "write", lambda *_: False)
+    (started := tmp_path / "start").touch()
+
+    def make(me: int, cluster: Cluster | None = None) -> Site:
+        cluster = cluster or formed(1, 2, 3, 4).cluster(me)
+        cluster = replace(cluster, own=replace(cluster.own, writable=True))
+        values, api = Values(cluster), OneLease()
+        if me != 1:
+            assert Lease(api, "default", "pod-1").contend(0)  # type: ignore[arg-type]
+        lease = Lease(api, "default", f"pod-{me}")  # type: ignore[arg-type]
+        observer: Any = values
+        executor: Any = None  # there is nothing to do
+        nothing: Any = NoObjects()
+        events = Events(nothing, "default", "pod")
+        loop = Loop(Settings(), observer, executor, nothing, lease, Health(), events, started)
+        loop.clock = lambda: made.now
+        loop._caught_up = True
+        made = Site(loop, values, api)
+        made.loop.cycle()
+        return made
+
+    return make
+
+
+class NoObjects:
+    def get(self, path: str) -> dict[str, Any]:
+        raise ApiError("not found", 404)
+
+
+@pytest.mark.parametrize("me", [1, 3])
+def test_a_sidecar_rests_until_something_changes_or_its_look_is_old(
+    site: Callable[[int], Site], me: int
+) -> None:
+    one = site(me)
+    assert one.looks() == 0
+    one.values.change += 1
+    assert one.looks() == 1
+    one.now += rest.LOOK_SECONDS - 1
+    if me == 1:
+        assert one.loop.lease.contend(one.now)
+    assert one.looks() == 0
+    one.now += 1
+    assert one.looks() == 1
+
+
+def test_the_one_that_acts_keeps_the_lease_while_it_rests(site: Callable[[int], Site]) -> None:
+    one = site(1)
+    for _ in range(10):
+        one.now += RENEW_SECONDS
+        assert one.looks() == 0
+        assert one.loop.lease.held(one.now)
+    other = Lease(one.lease, "default", "other")  # type: ignore[arg-type]
+    assert one.lease.stored
+    one.lease.stored["spec"]["holderIdentity"] = ""
+    one.lease.version += 1
+    one.lease.stored["metadata"]["resourceVersion"] = str(one.lease.version)
+    assert other.contend(one.now)
+    one.now += RENEW_SECONDS
+    assert one.looks() == 1, "it does not act any more, and sees so at once"
+
+
+def test_one_that_stands_by_leaves_the_lease_to_those_before_it(site: Callable[[int], Site]) -> None:
+    asked = {}
+    for me in (2, 3):
+        one = site(me)
+        before = one.lease.asked
+        for _ in range(6):
+            one.now += RENEW_SECONDS
+            assert one.looks() == 0
+        assert one.lease.version == 1
+        asked[me] = one.lease.asked - before
+    assert asked == {2: 30 // DURATION_SECONDS, 3: 0}, "only the next in line looks whether it is renewed"
+
+
+def test_what_changes_on_the_disk_is_another_mark_and_no_file_is_read(tmp_path: Path) -> None:
+    assert disk.marks(str(tmp_path)) is None
     store = tmp_path / "glusterd"
     for folder in ("peers", "vols/data"):
         (store / folder).mkdir(parents=True)
     for file in ("glusterd.info", "vols/data/info"):
         (store / file).write_text("x")
-    first = disk.store_marks(str(tmp_path))
-    assert first == disk.store_marks(str(tmp_path))
+    first = disk.marks(str(tmp_path))
+    assert first == disk.marks(str(tmp_path))
     (store / "peers/u").write_text("x")
-    second = disk.store_marks(str(tmp_path))
+    second = disk.marks(str(tmp_path))
     assert second != first
     os.utime(store / "vols/data/info", ns=(1, 1))
-    assert disk.store_marks(str(tmp_path)) != second
+    assert disk.marks(str(tmp_path)) != second
+    index = tmp_path / "brick/.glusterfs/indices/xattrop"
+    index.mkdir(parents=True)
+    third = disk.marks(str(tmp_path))
+    (index / "xattrop-base").touch()
+    assert disk.marks(str(tmp_path)) == third, "a folder more, and nothing pending"
+    (index / "entry").touch()
+    assert disk.marks(str(tmp_path)) != third
