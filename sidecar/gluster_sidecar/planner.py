@@ -318,7 +318,7 @@ def watch_rebalance(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 
 def invite(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Probes each waiting member, one at a time, once it would know who calls."""
+    """Probes each waiting member, one after the other, once it would know who calls."""
     pool = _pool(cluster)
     known = {peer.uuid for peer in pool.peers.values()}
     for node, member in sorted(cluster.members.items()):
@@ -333,7 +333,6 @@ def invite(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         # probed too early, it would keep an address for a name.
         if cluster.me in member.knows:
             yield ProbePeer(cluster.host(node))
-            return
 
 
 def create_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -346,9 +345,23 @@ def create_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             f"the disks of nodes {_names(used)} hold bricks of another life, and no glusterd knows their"
             " volume: nothing is created over them"
         )
+    elif coming := _coming(cluster):
+        yield Wait(f"nodes {_names(coming)} are about to join")
     elif bricks := _bricks(cluster, _sets_of(cluster, candidates, settings.replication)):
         yield CreateVolume(settings.volume_name, settings.replication, bricks, settings.arbiter)
         yield NoteBalanced(frozenset(bricks))  # nothing is in it that could be spread
+
+
+def _coming(cluster: Cluster) -> list[int]:
+    """Who will be in the pool in a moment: what is made with them now need not be spread over them later."""
+    return [
+        node
+        for node in sorted(cluster.wanted - {cluster.me})
+        if _ready(cluster.pod(node))
+        and (member := cluster.members.get(node)) is not None
+        and member.state in (MemberState.STARTING, MemberState.WAITING)
+        and ((peer := _pool(cluster).peers.get(cluster.host(node))) is None or peer.halfway)
+    ]
 
 
 def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +96,14 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float = 90) -> N
         time.sleep(0.3)
 
 
+def declared(
+    kind: str, name: str, labels: Mapping[str, str], finalizers: tuple[str, ...] = (), **rest: object
+) -> dict[str, Any]:
+    """An object of Kubernetes."""
+    meta = {"name": name, "namespace": "default", "labels": labels, "finalizers": list(finalizers)}
+    return {"apiVersion": "v1", "kind": kind, "metadata": meta, **rest}
+
+
 @dataclass
 class Pool:
     folder: Path
@@ -149,7 +157,7 @@ class Pool:
         )
         wait_for("the API server", lambda: self._answers("get", "--raw", "/readyz"))
         wait_for("the namespace", lambda: self._answers("get", "namespace", "default"))
-        self.apply("ConfigMap", STATUS_NAME, {KIND_LABEL: Kind.STATUS}, {})
+        self.apply(declared("ConfigMap", STATUS_NAME, {KIND_LABEL: Kind.STATUS}))
 
     def _keys(self) -> None:
         pki = self.folder / "pki"
@@ -201,18 +209,10 @@ class Pool:
         except subprocess.CalledProcessError:
             return False
 
-    def apply(
-        self,
-        kind: str,
-        name: str,
-        labels: dict[str, str],
-        rest: dict[str, Any],
-        finalizers: tuple[str, ...] = (),
-    ) -> None:
-        meta = {"name": name, "namespace": "default", "labels": labels, "finalizers": list(finalizers)}
-        self.kubectl(
-            "apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": kind, "metadata": meta, **rest})
-        )
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """In this order, within milliseconds of each other."""
+        whole = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "-f", "-", text=json.dumps(whole))
 
     # -- what a kubelet and the stack would do ---------------------------------------------------------
 
@@ -224,7 +224,7 @@ class Pool:
         name = self.pod_name(node)
         labels = {"role": "gluster", "environment": "test", NODE_LABEL: str(node)}
         spec = {"nodeName": f"kn{node}", "containers": [{"name": "x", "image": "x"}]}
-        self.apply("Pod", name, labels, {"spec": spec})
+        self.apply(declared("Pod", name, labels, spec=spec))
         condition = {"type": "Ready", "status": str(ready)}
         status = {"phase": "Running", "hostIP": address(node), "conditions": [condition]}
         self.kubectl(
@@ -234,14 +234,15 @@ class Pool:
     def want(self, *nodes: int, spares: tuple[int, ...] = (), grace: int | None = None) -> None:
         """As `pulumi up`: members first, then the plan, then the deletions."""
         have = {int(n.rpartition("-")[2]) for n in self.names("configmap", f"{KIND_LABEL}={Kind.MEMBER}")}
+        objects = []
         for node in sorted({*nodes, *spares} - have):
             data = {MemberKey.NODE: str(node), **({MemberKey.SPARE: "true"} if node in spares else {})}
             labels = {KIND_LABEL: Kind.MEMBER, NODE_LABEL: str(node)}
-            self.apply("ConfigMap", member_name(node), labels, {"data": data}, (DRAIN_FINALIZER,))
+            objects.append(declared("ConfigMap", member_name(node), labels, (DRAIN_FINALIZER,), data=data))
         wanted = {PlanKey.NODES: format_nodes(nodes), PlanKey.SPARES: format_nodes(spares)}
         if grace is not None:
             wanted[PlanKey.GRACE] = str(grace)
-        self.apply("ConfigMap", PLAN_NAME, {KIND_LABEL: Kind.PLAN}, {"data": wanted})
+        self.apply(*objects, declared("ConfigMap", PLAN_NAME, {KIND_LABEL: Kind.PLAN}, data=wanted))
         for node in sorted(have - {*nodes, *spares}):
             self.kubectl("delete", "configmap", member_name(node), "--wait=false")
 
@@ -277,7 +278,7 @@ class Pool:
             run("ip", "-n", netns, "addr", "add", f"{address(node)}/24", "dev", "eth0")
             run("ip", "-n", netns, "link", "set", "lo", "up")
             run("ip", "-n", netns, "link", "set", "eth0", "up")
-        run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "up")
+        self.mend(node)
         (folder / "hosts").write_text(self.hosts)
         script = NODE_INIT.format(
             folder=folder,
@@ -302,10 +303,17 @@ class Pool:
 
     def power_off(self, node: int) -> None:
         """Cuts the network first, so that no connection is closed in an orderly way."""
-        run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "down")
+        self.cut(node)
         process = self.processes.pop(f"n{node}")
         process.kill()
         process.wait()
+
+    def cut(self, node: int) -> None:
+        """Its network, so that it reaches nobody."""
+        run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "down")
+
+    def mend(self, node: int) -> None:
+        run("ip", "-n", f"{self.name}-hub", "link", "set", f"v{node}", "up")
 
     def lose_disk(self, node: int) -> None:
         """Puts a blank disk in the place of a node's, which must be off."""

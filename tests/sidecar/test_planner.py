@@ -38,6 +38,26 @@ def test_all_nodes_at_once_become_one_volume_in_full_sets(replication: int, sets
     assert world.volume.replica == replication
 
 
+def test_all_who_wait_are_invited_one_after_the_other_without_a_look_between() -> None:
+    world = World()
+    world.add_nodes(1, 2, 3, 4)
+    assert world.decide().steps == tuple(do.ProbePeer(host(node)) for node in (2, 3, 4))
+
+
+def test_a_volume_is_made_with_those_who_are_about_to_join_and_not_kept_back_by_those_who_are_not() -> None:
+    world = World()
+    world.add_nodes(1, 2, 3, 4)
+    world.peers = {1, 2}
+    cluster = world.cluster(1)
+    late = {n: replace(cluster.members[n], knows=frozenset(), state=MemberState.STARTING) for n in (3, 4)}
+    cluster = replace(cluster, members={**cluster.members, **late})
+    assert planner.plan(cluster, Settings()).waits_for == "nodes 3, 4 are about to join"
+    dead = tuple(replace(pod, ready=pod.node < 3) for pod in cluster.pods)
+    (made, _) = planner.plan(replace(cluster, pods=dead), Settings()).steps
+    assert isinstance(made, do.CreateVolume)
+    assert made.bricks == (brick(1), brick(2))
+
+
 def test_options_are_set_before_the_volume_starts() -> None:
     world = World()
     world.add_nodes(1, 2)
@@ -279,7 +299,9 @@ def test_nobody_is_probed_before_they_would_know_the_caller_by_name() -> None:
     world.add_nodes(1, 2)
     cluster = world.cluster(1)
     deaf = replace(cluster, members={**cluster.members, 2: replace(cluster.members[2], knows=frozenset({2}))})
-    assert planner.plan(deaf, Settings()).rule != "invite"
+    decision = planner.plan(deaf, Settings())
+    assert decision.rule == "create_volume"
+    assert decision.waits_for == "nodes 2 are about to join"
     assert planner.plan(cluster, Settings()).steps == (do.ProbePeer(host(2)),)
 
 
