@@ -24,13 +24,13 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
         yield Twin(pool)
 
 
-def formed(twin: Twin, *nodes: int) -> None:
+def formed(twin: Twin, *nodes: int, replication: int = 2, arbiter: bool = False) -> None:
     twin.add(*nodes)
     for node in nodes[1:]:
         assert twin.does(1, do.ProbePeer(host(node))) == "taken"
     twin.agree()
     bricks = tuple(map(brick, nodes))
-    assert twin.does(1, do.CreateVolume("data", 2, bricks)) == "taken"
+    assert twin.does(1, do.CreateVolume("data", replication, bricks, arbiter)) == "taken"
     assert twin.does(1, do.StartVolume("data")) == "taken"
 
 
@@ -97,6 +97,45 @@ def test_a_lost_disk_its_way_back_and_a_new_brick(twin: Twin) -> None:
     whole = twin.agree()
     assert (new, True) in whole.bricks
     assert not any(waits for _, waits in whole.heals)
+
+
+def test_a_cut_network_and_what_is_seen_on_each_side(twin: Twin) -> None:
+    formed(twin, 1, 2, 3, 4)
+    twin.write(12)
+    twin.agree()
+    twin.cut(2)
+    away = twin.agree()
+    assert away.bricks == ((brick(1), True), (brick(2), False), (brick(3), True), (brick(4), True))
+    alone = twin.agree(2)
+    assert [up for _, up in alone.bricks] == [False, True, False, False]
+    assert twin.does(2, do.ReplaceBrick("data", brick(1), brick(3, "/data/brick-2"))) == "refused"
+    twin.write(12)
+    assert (brick(1), True) in twin.agree().heals
+    twin.mend(2)
+    assert not any(waits for _, waits in twin.agree().heals)
+    twin.agree(2)
+
+
+def test_an_arbiter_and_a_copy_that_moves_to_another_node(twin: Twin) -> None:
+    formed(twin, 1, 2, 3, replication=3, arbiter=True)
+    twin.write(6)
+    twin.agree()
+    twin.off(2)
+    twin.write(6)
+    assert twin.agree().heals == ((brick(1), True), (brick(3), True))
+    twin.on(2)
+    twin.agree()
+    twin.add(4)
+    assert twin.does(1, do.ProbePeer(host(4))) == "taken"
+    twin.agree()
+    assert twin.does(1, do.DetachPeer(host(2))) == "refused"
+    assert twin.does(1, do.ReplaceBrick("data", brick(2), brick(4))) == "taken"
+    moved = twin.agree()
+    assert [name for name, _ in moved.bricks] == [brick(1), brick(4), brick(3)]
+    assert not any(waits for _, waits in moved.heals)
+    assert twin.does(1, do.DetachPeer(host(2))) == "taken"
+    twin.agree()
+    twin.agree(2)
 
 
 def test_one_that_was_detached_while_it_was_away(twin: Twin) -> None:

@@ -125,6 +125,15 @@ class Twin:
         self.model.start(self.node(number))
         power_on(self.real, number)
 
+    def cut(self, number: int) -> None:
+        """From all others; it stays on."""
+        self.node(number).side = number
+        self.real.cut(number)
+
+    def mend(self, number: int) -> None:
+        self.node(number).side = 0
+        self.real.mend(number)
+
     def lose_disk(self, number: int) -> None:
         """Of a node that is off; it gets its UUID back, as by its sidecar."""
         self.model.lose_disk(self.node(number))
