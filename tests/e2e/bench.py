@@ -27,7 +27,7 @@ PROJECT_FILES = (
 )
 
 
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 120) -> float:
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = 240) -> float:
     """Seconds until `condition` held. Fails with `what` if it does not within `seconds`."""
     started = time.monotonic()
     while not condition():

@@ -91,7 +91,7 @@ class App:
         return self.start(["sleep", "infinity"], **words)
 
     def ready(self) -> App:
-        self.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=120s")
+        self.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=300s")
         return self
 
     def shell(self, script: str) -> str:
@@ -115,7 +115,7 @@ class App:
         return self.kubectl("get", "pod", self.name, "-o", "jsonpath={.metadata.uid}")
 
     def delete(self, *words: str) -> None:
-        self.kubectl("delete", "pod", self.name, "--ignore-not-found", "--timeout=60s", *words)
+        self.kubectl("delete", "pod", self.name, "--ignore-not-found", "--timeout=300s", *words)
 
 
 def free_machines(stack: Stack) -> list[int]:

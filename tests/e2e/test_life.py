@@ -165,7 +165,7 @@ def test_the_machine_of_server1_loses_its_power(stack: Stack, written: dict[str,
         assert checksums(stack) == written
     finally:
         stack.lab.power_on(machine)
-    wait_for("its pod is ready again", lambda: stack.ready(stack.pod(server1)), 240)
+    wait_for("its pod is ready again", lambda: stack.ready(stack.pod(server1)))
     assert checksums(stack) == written
 
 
@@ -180,7 +180,7 @@ def test_a_lost_disk_gets_a_new_brick_and_its_data_back(stack: Stack, written: d
         stack.lab.power_on(machine)
     moved = f"gluster-{node}.default.svc.cluster.local:/data/brick-"
     wait_for("a new brick", lambda: moved in stack.data("gluster-status", "bricks"), 300)
-    wait_for("all is settled and whole", lambda: stack.settled() == "1,2,3,4" and stack.whole() == 4, 240)
+    wait_for("all is settled and whole", lambda: stack.settled() == "1,2,3,4" and stack.whole() == 4)
     assert checksums(stack) == written
 
 
@@ -196,7 +196,7 @@ def test_a_spare_takes_the_place_of_a_machine_that_stays_away(stack: Stack, writ
     try:
         wait_for("the spare has a brick", lambda: "gluster-5." in stack.data("gluster-status", "bricks"), 300)
         assert f"gluster-{node}." not in stack.data("gluster-status", "bricks")
-        wait_for("it has all of the data", lambda: stack.whole() == 4, 240)
+        wait_for("it has all of the data", lambda: stack.whole() == 4)
         assert checksums(stack) == written
     finally:
         stack.kubectl("uncordon", *(f"kn{n}" for n in range(1, 7)))

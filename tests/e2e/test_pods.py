@@ -145,7 +145,7 @@ def test_a_namespace_that_is_deleted_leaves_its_files(cluster: Stack, apps: Any,
     reader = apps("reader", "tenant").sleep(machine=machine, claim="files", read_only=True).ready()
     assert reader.shell(f"ls {PLACE} | wc -l") == "1000\n"
     assert "Read-only" in reader.shell(f"touch {PLACE}/x 2>&1 || true")
-    cluster.kubectl("delete", "namespace", "tenant", "--timeout=100s")
+    cluster.kubectl("delete", "namespace", "tenant", "--timeout=300s")
     cluster.kubectl("delete", "pv", "tenant-files")
     assert cluster.app("cat /mnt/glusterfs/tenants/one/* | wc -l") == "1000\n"
     cluster.app("rm -r /mnt/glusterfs/tenants")
@@ -162,7 +162,7 @@ def test_an_fsgroup_writes_in_its_folder_and_nothing_else_changes_hands(
     assert changed == ["0:2000:.", "1000:2000:new", "1000:2000:new/file", "0:0:old", "0:0:old/file"]
     assert cluster.app("stat -c %g /mnt/glusterfs") == "0\n", "the volume's own folder stays as it was"
     app.delete("--grace-period=1")
-    cluster.kubectl("delete", "pvc/groups", "pv/default-groups", "--timeout=60s")
+    cluster.kubectl("delete", "pvc/groups", "pv/default-groups", "--timeout=300s")
     cluster.app("rm -r /mnt/glusterfs/groups")
 
 
@@ -176,16 +176,16 @@ def test_a_deployment_rolls_and_a_machine_is_drained(cluster: Stack, machine: in
     deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": wanted}
     cluster.lab.kubectl("apply", "-f", "-", stdin=json.dumps(deployment))
     try:
-        rolled = ("rollout", "status", "deployment/web", "--timeout=120s")
+        rolled = ("rollout", "status", "deployment/web", "--timeout=300s")
         cluster.kubectl(*rolled)
         cluster.kubectl("rollout", "restart", "deployment/web")
         cluster.kubectl(*rolled)
-        cluster.kubectl("drain", f"kn{machine}", "--ignore-daemonsets", "--force", "--timeout=120s")
+        cluster.kubectl("drain", f"kn{machine}", "--ignore-daemonsets", "--force", "--timeout=300s")
         cluster.kubectl(*rolled)
         assert int(cluster.app("wc -l < /mnt/glusterfs/web")) >= 6
     finally:
         cluster.kubectl("uncordon", f"kn{machine}")
-        cluster.kubectl("delete", "deployment", "web", "--timeout=60s")
+        cluster.kubectl("delete", "deployment", "web", "--timeout=300s")
     wait_for("its clients have ended", lambda: clients(cluster, machine) == [])
     wait_for("no mount is left", lambda: no_mounts_of(cluster, machine, "fuse.glusterfs"))
 
@@ -209,7 +209,7 @@ def test_the_plugin_is_killed_and_rolled_while_a_pod_writes(cluster: Stack, apps
     cluster.kubectl("delete", "pod", pod_on(cluster, "gluster-csi", machine), "--wait=false")
     app.writes_on()
     cluster.kubectl("rollout", "restart", "daemonset/gluster-csi")
-    cluster.kubectl("rollout", "status", "daemonset/gluster-csi", "--timeout=180s")
+    cluster.kubectl("rollout", "status", "daemonset/gluster-csi", "--timeout=300s")
     app.writes_on()
     assert app.errors() == []
     assert clients(cluster, machine) == before
@@ -242,7 +242,7 @@ def test_the_holders_pod_is_deleted_and_the_next_goes_on(cluster: Stack, apps: A
     app = apps("held").write(machine=machine).ready()
     app.writes_on()
     old = pod_on(cluster, "gluster-client", machine)
-    cluster.kubectl("delete", "pod", old, "--timeout=60s")
+    cluster.kubectl("delete", "pod", old, "--timeout=300s")
     wait_for("a new holder has a client", lambda: len(clients(cluster, machine)) == 1)
     app.writes_on()
     written = app.written()
@@ -266,7 +266,7 @@ def test_a_member_loses_its_power_while_pods_write_and_mount(cluster: Stack, app
         cluster.lab.power_on(member)
     assert app.errors() == []
     print(f"power cut: the slowest write took {app.worst():.2f} s")
-    wait_for("its pod is ready again", lambda: cluster.ready(cluster.pod(1)), 240)
+    wait_for("its pod is ready again", lambda: cluster.ready(cluster.pod(1)))
     app.writes_on()
     assert app.errors() == []
 
@@ -301,8 +301,8 @@ def test_a_member_that_moved_is_found_again(cluster: Stack, apps: Any, machine: 
     for number in (home, machine):
         cluster.kubectl("cordon", f"kn{number}")
     try:
-        cluster.kubectl("delete", "pod", cluster.pod(1), "--timeout=120s")
-        wait_for("it is ready elsewhere", lambda: cluster.ready(cluster.pod(1)), 240)
+        cluster.kubectl("delete", "pod", cluster.pod(1), "--timeout=300s")
+        wait_for("it is ready elsewhere", lambda: cluster.ready(cluster.pod(1)))
     finally:
         for number in (home, machine):
             cluster.kubectl("uncordon", f"kn{number}")
@@ -356,9 +356,9 @@ def test_a_machine_that_shuts_down_does_not_hang(cluster: Stack, apps: Any, mach
     finally:
         cluster.lab.power_off(machine)
         cluster.lab.power_on(machine)
-    wait_for("it is back", lambda: machine in cluster.lab.ready(), 240)
+    wait_for("it is back", lambda: machine in cluster.lab.ready())
     assert int(cluster.app("wc -l < /mnt/glusterfs/shut")) >= written
-    wait_for("and mounts", lambda: pod_is_ready(cluster, pod_on(cluster, "gluster-csi", machine)), 240)
+    wait_for("and mounts", lambda: pod_is_ready(cluster, pod_on(cluster, "gluster-csi", machine)))
     app.delete("--grace-period=0", "--force")
     again = apps("again").sleep(machine=machine).ready()
     assert int(again.shell(f"wc -l < {PLACE}/shut")) >= written
