@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-COPIED: Final = ("gluster_stack", "sidecar", "tests", "pyproject.toml", "Pulumi.yaml", "__main__.py")
+COPIED: Final = ("gluster_stack", "sidecar", "lab", "tests", "pyproject.toml", "Pulumi.yaml", "__main__.py")
 SIDECAR: Final = "sidecar/gluster_sidecar"
 SECONDS: Final = 600
 
@@ -341,6 +341,13 @@ LAWS: Final = (
         "elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume.bricks):",
         "elif removal.state is TaskState.DONE and not removal.failures and not _down(volume.bricks):",
         "test_planner.py::test_a_removal_with_files_that_did_not_move_is_never_committed",
+    ),
+    mutant(
+        "law 5: a blank disk gets back half of who it was",
+        "daemon",
+        'if known["opVersion"] else ""',
+        'if known["opVersion"] is None else ""',
+        "test_daemon.py::test_a_blank_disk_waits_for_the_sidecar_and_takes_the_old_uuid",
     ),
     mutant(
         "law 6: an unmounted disk",

@@ -65,7 +65,7 @@ RUN_DIRECTORY: Final = "/run"
 
 START_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/start.json"
 """The sidecar's word to the daemon that names are in the hosts file and glusterd may start;
-`{"uuid": ...}` is the UUID that a blank disk of a known node gets back, or null."""
+`{"uuid": ..., "opVersion": ...}` is what a blank disk of a known node gets back, or null."""
 
 
 RESTART_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/restart"
@@ -104,6 +104,10 @@ class MemberKey(StrEnum):
     """One sentence for a person: what the node waits for, or what is wrong with it."""
     UUID = "uuid"
     """The node's glusterd UUID; given back to it when its disk was lost."""
+    OP_VERSION = "opVersion"
+    """The operating version of its glusterd, which goes with the UUID: with a UUID and without this, glusterd
+    takes its files for those of a release that had none and starts with 1, and one that has a volume lets
+    nobody in who brings that ("cannot reduce operating version", seen on 11.1)."""
     BRICK = "brick"
     """`host:path` of its brick."""
     PLACE = "place"

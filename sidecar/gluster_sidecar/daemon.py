@@ -142,10 +142,11 @@ def await_start(state: Path, start_file: Path, stop: threading.Event) -> None:
         waited += 0.2
     if stop.is_set() or has_identity(state):
         return
-    uuid = json.loads(start_file.read_text())["uuid"]
-    if uuid:
-        log.info("the blank disk of a known node gets its UUID %s back", uuid)
-        (state / "glusterd.info").write_text(f"UUID={uuid}\n")
+    known = json.loads(start_file.read_text())
+    if known["uuid"]:
+        log.info("the blank disk of a known node gets its UUID %s back", known["uuid"])
+        version = f"operating-version={known['opVersion']}\n" if known["opVersion"] else ""
+        (state / "glusterd.info").write_text(f"UUID={known['uuid']}\n{version}")
 
 
 def restart_asked(file: Path) -> bool:

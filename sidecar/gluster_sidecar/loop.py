@@ -52,6 +52,8 @@ class Loop:
     _settle: float = SETTLE_SECONDS[0]
     _said: str = ""
     _troubles: Lasting = field(default_factory=Lasting)
+    _versioned: tuple[disk.FileMark | None, str] = None, ""
+    """glusterd's operating version, and what its file was like then."""
     _failed: str = ""
     """What went wrong with the last step of the cluster; told, never decided on."""
 
@@ -160,7 +162,8 @@ class Loop:
         member = cluster.members.get(cluster.me)
         self.start_file.parent.mkdir(exist_ok=True)
         draft = self.start_file.with_suffix(".new")
-        draft.write_text(json.dumps({"uuid": member.uuid if member else None}))
+        uuid, version = (member.uuid, member.op_version) if member else (None, None)
+        draft.write_text(json.dumps({"uuid": uuid, "opVersion": version}))
         draft.rename(self.start_file)
 
     def _report_own(self, seen: Seen) -> tuple[report.Readiness, int | None]:
@@ -174,9 +177,25 @@ class Loop:
             place = disk.next_brick(self.settings.disk, {brick.path} if brick else ())
             usage = disk.usage(self.settings.disk)
             known = report.addresses(cluster).keys()
-            data = report.own_member(cluster, ready, known, pending, place, usage, caught_up=self._caught_up)
+            version = self._op_version() if cluster.pool else ""
+            data = report.own_member(
+                cluster, ready, known, pending, place, usage, caught_up=self._caught_up, op_version=version
+            )
             self._write(seen.documents[name], data)
         return ready, pending
+
+    def _op_version(self) -> str:
+        """Of this node's glusterd, asked again when the file that keeps it has changed; empty if it does
+        not say."""
+        mark = disk.mark(f"{self.settings.disk}/glusterd/glusterd.info")
+        if mark != self._versioned[0]:
+            try:
+                answer = self.executor.gluster.ask("volume", "get", "all", "cluster.op-version")
+                self._versioned = mark, parse.op_version(answer)
+            except (ActionError, ObservationError) as error:
+                log.info("the operating version is not known yet: %s", error)
+                return ""
+        return self._versioned[1]
 
     def _behind(self, cluster: Cluster) -> int | None:
         """Entries this node's set waits to heal; asked only from a brick's start until it is whole."""

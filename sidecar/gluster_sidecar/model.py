@@ -45,6 +45,7 @@ class Member:
     joined: bool = False
     state: MemberState = MemberState.STARTING
     uuid: str | None = None
+    op_version: str | None = None
     knows: frozenset[int] = frozenset()
     place: str | None = None
     """Path for its next brick: one that never held a brick. None: its disk could not be read."""

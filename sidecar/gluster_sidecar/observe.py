@@ -218,6 +218,7 @@ def member(item: Object) -> Member | None:
         joined=data.get(MemberKey.JOINED) == "true",
         state=_state(data.get(MemberKey.STATE)),
         uuid=data.get(MemberKey.UUID) or None,
+        op_version=data.get(MemberKey.OP_VERSION) or None,
         knows=_nodes(data.get(MemberKey.KNOWS, "")),
         place=data.get(MemberKey.PLACE) or None,
         spare=data.get(MemberKey.SPARE) == "true",

@@ -43,6 +43,14 @@ def _text(element: ET.Element, name: str) -> str:
     return found
 
 
+def op_version(root: ET.Element) -> str:
+    """`volume get all cluster.op-version --xml`: of the glusterd that was asked."""
+    options = {_text(one, "Option"): _text(one, "Value") for one in root.iterfind("volGetopts/Opt")}
+    if not options.get("cluster.op-version", "").isdecimal():
+        raise ObservationError(f"gluster tells no operating version: {options}")
+    return options["cluster.op-version"]
+
+
 def peers(root: ET.Element) -> dict[str, Peer]:
     """`pool list --xml`: all peers but the one asked, each by its node's name if it has that among its
     names, else by the first."""

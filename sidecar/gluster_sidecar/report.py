@@ -74,6 +74,7 @@ def own_member(
     usage: Usage | None = None,
     *,
     caught_up: bool = False,
+    op_version: str = "",
 ) -> dict[str, str]:
     """The data this node writes into its own membership object.
 
@@ -107,6 +108,8 @@ def own_member(
         MemberKey.JOINED: "true" if serves else ready.why,
         MemberKey.STATE: _state(cluster, pool, brick),
     }
+    if op_version:
+        said[MemberKey.OP_VERSION] = op_version
     return {str(key): value for key, value in said.items()}
 
 

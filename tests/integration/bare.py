@@ -17,11 +17,13 @@ from tests.integration.pool import LOCAL_HOSTS, LOCK_SECONDS, Pool, address, uns
 from tests.integration.seen import answers
 from tests.simulation.pool import host
 
+KNOWN_FILE = "/etc/known.json"
 SPOKEN = (
-    'mkdir -p /run/gluster-sidecar; uuid=null; test ! -f /etc/old-uuid || uuid="\\"$(cat /etc/old-uuid)\\"";'
-    f' echo "{{\\"uuid\\": $uuid}}" > {START_FILE}'
+    f"mkdir -p /run/gluster-sidecar; cat {KNOWN_FILE} > {START_FILE}.new ||"
+    f' echo "{{\\"uuid\\": null}}" > {START_FILE}.new; mv {START_FILE}.new {START_FILE}'
 )
-"""In the place of a sidecar: its word to the daemon that glusterd may start, with the UUID it shall have."""
+"""In the place of a sidecar: its word to the daemon that glusterd may start, and what a blank disk gets back,
+where `KNOWN_FILE` tells."""
 
 HOSTS = LOCAL_HOSTS + "".join(f"{address(node)} {host(node)}\n" for node in range(1, 7))
 """What the sidecars would write."""

@@ -151,3 +151,21 @@ def test_one_that_was_detached_while_it_was_away(twin: Twin) -> None:
     assert twin.does(1, do.ProbePeer(host(5))) == "taken"
     twin.agree()
     twin.agree(5)
+
+
+def test_two_that_lost_their_disks_and_met(twin: Twin) -> None:
+    formed(twin, 1, 2, 3, 4)
+    twin.write(12)
+    twin.agree()
+    for node in (2, 4):
+        twin.off(node)
+    twin.agree()
+    for node in (2, 4):
+        twin.lose_disk(node)
+        twin.on(node)
+    assert twin.does(2, do.ProbePeer(host(4))) == "taken"
+    for node in (2, 4):
+        assert twin.does(node, do.ProbePeer(host(1))) == "taken"
+        assert twin.does(node, do.RestartGlusterd("it does not know the volume")) == "taken"
+    for node in (1, 2, 4):
+        twin.agree(node)

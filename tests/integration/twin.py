@@ -6,7 +6,9 @@ No sidecar and no Kubernetes: `execute.Executor` gives the planner's actions to 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import cast
 
 from gluster_sidecar import actions as do
@@ -17,7 +19,7 @@ from gluster_sidecar.kubernetes import Api
 from gluster_sidecar.model import Peer, TaskState, Volume
 from gluster_sidecar.settings import Settings
 
-from tests.integration.bare import NodeGluster, power_on
+from tests.integration.bare import KNOWN_FILE, NodeGluster, power_on
 from tests.integration.pool import Pool, wait_for
 from tests.integration.seen import MOUNT, answers
 from tests.simulation.pool import GlusterPool, Node, Refused, host, node_of
@@ -62,14 +64,18 @@ class Twin:
     real: Pool
     model: GlusterPool = field(default_factory=GlusterPool)
     files: int = 0
-    uuids: dict[int, str] = field(default_factory=dict)
+    known: dict[int, dict[str, str]] = field(default_factory=dict)
+    """What the object of a node would say of its glusterd."""
 
     def add(self, *numbers: int) -> None:
         for number in numbers:
             self.model.add(number)
         power_on(self.real, *numbers)
         for number in numbers:
-            self.uuids[number] = parse.own_uuid(NodeGluster(self.real, number).ask("pool", "list"))
+            gluster = NodeGluster(self.real, number)
+            version = parse.op_version(gluster.ask("volume", "get", "all", "cluster.op-version"))
+            uuid = parse.own_uuid(gluster.ask("pool", "list"))
+            self.known[number] = {"uuid": uuid, "opVersion": version}
 
     # -- the same thing to both
 
@@ -135,12 +141,12 @@ class Twin:
         self.real.mend(number)
 
     def lose_disk(self, number: int) -> None:
-        """Of a node that is off; it gets its UUID back, as by its sidecar."""
+        """Of a node that is off; it gets back who it is, as by its sidecar."""
         self.model.lose_disk(self.node(number))
         self.real.lose_disk(number)
         etc = self.real.folder / f"n{number}/upper/etc"
         etc.mkdir(parents=True, exist_ok=True)
-        (etc / "old-uuid").write_text(self.uuids[number])
+        (etc / Path(KNOWN_FILE).name).write_text(json.dumps(self.known[number]))
 
     def write(self, count: int) -> None:
         """So many files, by a client beside node 1's bricks that every set takes some of."""

@@ -79,16 +79,16 @@ def test_a_blank_disk_waits_for_the_sidecar_and_takes_the_old_uuid(tmp_path: Pat
     waiter.start()
     waiter.join(0.5)
     assert waiter.is_alive()
-    start.write_text(json.dumps({"uuid": "old"}))
+    start.write_text(json.dumps({"uuid": "old", "opVersion": "110000"}))
     waiter.join(10)
     assert not waiter.is_alive()
-    assert (tmp_path / "glusterd.info").read_text() == "UUID=old\n"
+    assert (tmp_path / "glusterd.info").read_text() == "UUID=old\noperating-version=110000\n"
 
 
 def test_a_disk_with_state_never_takes_another_uuid(tmp_path: Path) -> None:
     (tmp_path / "glusterd.info").write_text("UUID=mine\n")
     start = tmp_path / "start.json"
-    start.write_text(json.dumps({"uuid": "other"}))
+    start.write_text(json.dumps({"uuid": "other", "opVersion": "110000"}))
     daemon.await_start(tmp_path, start, threading.Event())
     assert (tmp_path / "glusterd.info").read_text() == "UUID=mine\n"
 

@@ -122,6 +122,15 @@ def test_the_one_that_was_asked_is_no_peer_of_its_own(folder: Path) -> None:
     assert parse.own_uuid(answer) not in {peer.uuid for peer in peers.values()}
 
 
+def test_the_operating_version_is_told_or_not_known() -> None:
+    one = "<Opt><Option>{}</Option><Value>{}</Value></Opt>"
+    answer = f"<cliOutput><volGetopts><count>1</count>{one}</volGetopts></cliOutput>"
+    assert parse.op_version(ET.fromstring(answer.format("cluster.op-version", "110000"))) == "110000"
+    for other in (("cluster.max-op-version", "110000"), ("cluster.op-version", "")):
+        with pytest.raises(ObservationError, match="no operating version"):
+            parse.op_version(ET.fromstring(answer.format(*other)))
+
+
 def test_files_that_a_rebalance_did_not_move(folder: Path) -> None:
     answer = xml(folder, "rebalance-status")
     assert parse.rebalance_failures(answer) == 0
