@@ -282,8 +282,8 @@ LAWS: Final = (
     mutant(
         "law 1: who rests does not see that it acts no more",
         "loop",
-        "if self._hold(known.rank) != known.acts:",
-        "if self._hold(known.rank) and not known.acts:",
+        "and self._hold(known.rank) == known.acts:",
+        "and (not self._hold(known.rank) or known.acts):",
         "test_rest.py::test_the_one_that_acts_keeps_the_lease_while_it_rests",
     ),
     mutant(

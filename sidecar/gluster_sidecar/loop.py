@@ -27,10 +27,12 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 
-SETTLE_SECONDS: Final = (0.05, 0.5)
-"""Before the next look after one that led to nothing: after a quiet time, and at most. It grows by the first
-with every change that comes, so that a few are seen at once and many of them are few looks."""
+SETTLE_STEP_SECONDS: Final = 0.05
+SETTLE_MOST_SECONDS: Final = 0.5
+"""The wait before the next look after one that led to nothing grows by a step with every change that comes,
+so that a few are seen at once and many of them are few looks."""
 QUIET_SECONDS: Final = 1.0
+"""So long without a change, and that wait is one step again."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class Loop:
     _caught_up: bool = False
     _memory: Memory = field(default_factory=Memory)
     _rest: rest.Rest | None = None
-    _settle: float = SETTLE_SECONDS[0]
+    _settle: float = SETTLE_STEP_SECONDS
     _said: str = ""
     _troubles: Lasting = field(default_factory=Lasting)
     _versioned: tuple[disk.FileMark | None, str] = None, ""
@@ -81,7 +83,7 @@ class Loop:
                 return 0, self.wake  # what came of it is what to look at
         except Conflict as conflict:
             log.info("somebody else wrote first, looks again: %s", conflict)
-            self._settle = SETTLE_SECONDS[0]
+            self._settle = SETTLE_STEP_SECONDS
         except SidecarError as error:
             log.warning("cycle failed: %s", error)
             self.health.tally["cycles_failed_total"] += 1
@@ -96,7 +98,7 @@ class Loop:
         since = self.clock()
         ended.wait(seconds)
         quiet = self.clock() - since >= QUIET_SECONDS
-        self._settle = min((0 if quiet else self._settle) + SETTLE_SECONDS[0], SETTLE_SECONDS[1])
+        self._settle = min((0 if quiet else self._settle) + SETTLE_STEP_SECONDS, SETTLE_MOST_SECONDS)
 
     def request_stop(self) -> None:
         self.stop.set()
@@ -104,9 +106,11 @@ class Loop:
 
     def cycle(self) -> bool:
         """One look and what follows from it; True if something was done, so looking again pays."""
-        if self._rests():
-            return False
+        known, self._rest = self._rest, None  # an error ends a rest, too: it is to be told when it is over
         began, mark = self.clock(), self.observer.mark()
+        if known and known.lasts(began, mark) and self._hold(known.rank) == known.acts:
+            self._rest = known
+            return False
         seen = self.observer.look(self.lease.held(self.clock()))
         if self._hold(seen.cluster.rank) != seen.cluster.holds_lease:
             seen = self.observer.look(self.lease.held(self.clock()))
@@ -117,16 +121,6 @@ class Loop:
         if mark is not None and rest.is_calm(cluster, (own, decision)) and self._troubles.all_told:
             self._rest = rest.Rest(began, mark, planner.acts(cluster), cluster.rank)
         return done
-
-    def _rests(self) -> bool:
-        """Nothing changed, so nothing is done but to keep the lease, or to see that server1 keeps it."""
-        known, self._rest = self._rest, None
-        if known is None or not known.lasts(self.clock(), self.observer.mark()):
-            return False
-        if self._hold(known.rank) != known.acts:
-            return False
-        self._rest = known
-        return True
 
     def _follow(self, seen: Seen, own: planner.Decision, decision: planner.Decision) -> bool:
         """Reports what was seen and does what was decided; True if something was done."""

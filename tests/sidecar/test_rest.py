@@ -24,8 +24,8 @@ from tests.sidecar.test_planner_failures import formed
 from tests.sidecar.world import brick, host
 
 
-def well() -> Cluster:
-    cluster = formed(1, 2, 3, 4).cluster(1)
+def well(me: int = 1) -> Cluster:
+    cluster = formed(1, 2, 3, 4).cluster(me)
     return replace(cluster, own=replace(cluster.own, writable=True))
 
 
@@ -35,8 +35,7 @@ def is_calm(cluster: Cluster) -> bool:
 
 def test_a_pool_that_is_well_lets_its_sidecars_rest() -> None:
     assert is_calm(well())
-    stands_by = formed(1, 2, 3, 4).cluster(3)
-    assert is_calm(replace(stands_by, own=replace(stands_by.own, writable=True)))
+    assert is_calm(well(3)), "one that stands by"
 
 
 def ill(cluster: Cluster) -> list[Cluster]:
@@ -120,10 +119,8 @@ def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], Sit
     monkeypatch.setattr(hosts, "write", lambda *_: False)
     (started := tmp_path / "start").touch()
 
-    def make(me: int, cluster: Cluster | None = None) -> Site:
-        cluster = cluster or formed(1, 2, 3, 4).cluster(me)
-        cluster = replace(cluster, own=replace(cluster.own, writable=True))
-        values, api = Values(cluster), OneLease()
+    def make(me: int) -> Site:
+        values, api = Values(well(me)), OneLease()
         if me != 1:
             assert Lease(api, "default", "pod-1").contend(0)  # type: ignore[arg-type]
         lease = Lease(api, "default", f"pod-{me}")  # type: ignore[arg-type]
