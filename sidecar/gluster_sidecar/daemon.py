@@ -5,6 +5,7 @@ looks alive to it (facts/gluster). glusterd's state and the brick are on the sam
 checks before glusterd may write anything:
 - the disk is a mount of its own (law 6: a missing mount is a stop, not an empty brick);
 - the disk is this node's and no other's, by a note left on it the first time.
+What it does when glusterd cannot start with what it left itself: state.py.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -30,10 +32,12 @@ from .contract import (
     PROBLEM_FILE,
     RESTART_FILE,
     START_FILE,
+    host_name,
 )
 from .disk import file_system_at, writable
 from .errors import SettingsError, SidecarError
 from .settings import Identity, Settings
+from .state import set_aside_unreadable
 
 log = logging.getLogger("gluster_sidecar.daemon")
 
@@ -183,15 +187,26 @@ def tell_bricks(told: list[str] | None, file: Path = Path(BRICKS_FILE)) -> list[
     return now
 
 
-def supervise(stop: threading.Event, restart_file: Path, note: Path) -> None:
+def mend_state(state: Path, own_host: str) -> None:
+    """What glusterd may be unable to start with, once it was started in vain."""
+    try:
+        for name in set_aside_unreadable(state, own_host):
+            log.warning("glusterd cannot start with its %s: it is set aside, and a peer tells it again", name)
+    except OSError as error:
+        log.error("glusterd's state could not be mended: %s", error)
+
+
+def supervise(stop: threading.Event, restart_file: Path, note: Path, mend: Callable[[], None]) -> None:
     """Runs glusterd until `stop`; starts it again when it ends by itself, or when the sidecar asks.
 
     Bricks are processes of their own and go on meanwhile; glusterd starts those that do not run. One that
-    ends each time as soon as it is started is tried again all the same, and said in `note`.
+    ends each time as soon as it is started is tried again all the same, after `mend`, and said in `note`.
     """
     bricks: list[str] | None = None
     in_vain = 0
     while not stop.is_set():
+        if in_vain:
+            mend()
         child, began = subprocess.Popen(["glusterd", "-N", "--log-level=INFO", "-l", "-"]), time.monotonic()
         asked = False
         while child.poll() is None and not stop.wait(0.5) and not asked:
@@ -242,7 +257,8 @@ def main() -> int:
     note.unlink(missing_ok=True)
     CONFIGURATION.write_text(configuration())
     await_start(state, Path(START_FILE), stop)
-    supervise(stop, Path(RESTART_FILE), note)
+    mend = partial(mend_state, state, host_name(identity.node, settings.namespace))
+    supervise(stop, Path(RESTART_FILE), note, mend)
     return 0
 
 

@@ -180,6 +180,31 @@ def test_a_disk_that_a_newer_glusterd_had_is_said_and_nothing_is_done_to_it(
     all_well(pool)
 
 
+HARM = {
+    "a-peer-is-unknown": "rm $peer",
+    "the-volumes-file-is-cut-off": "head -c 300 vols/data/info > x; mv x vols/data/info",
+}
+"""With each of these glusterd 11.1 does not start any more; tests/sidecar/test_state.py has the others."""
+
+
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+def test_a_power_cut_that_leaves_glusterds_files_half_written(pool: Pool, unharmed: None, harm: str) -> None:
+    """Also what a glusterd leaves that ends before it was told of all its peers, as the first of them."""
+    all_well(pool)
+    end_glusterd(pool, 3)
+    pool.shell(3, f"cd /data/glusterd && peer=$(grep -l {HOST.format(1)} peers/*) && {harm}; sync")
+    pool.power_off(3)
+    pool.announce(3, ready=False)
+    wait_for("it is seen down", lambda: not bricks(pool)[3][1])
+    pool.power_on(3)
+    pool.announce(3)
+    wait_for("it is up again", lambda: bricks(pool)[3][1])
+    all_well(pool)
+    assert "is set aside" in pool.shell(3, "cat /var/log/daemon.log")
+    assert {HOST.format(n) for n in (1, 2, 4)} <= set(pool.gluster(3, "pool", "list").split())
+    wait_for("nothing is in trouble", lambda: trouble(pool) == "")
+
+
 def test_a_full_disk_is_said_and_nothing_is_lost(pool: Pool, unharmed: None) -> None:
     """What its brick does not take the other copy has; with room again it heals."""
     all_well(pool)

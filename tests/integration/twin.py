@@ -90,16 +90,17 @@ class Twin:
             model, why = "taken", ""
         except Refused as error:
             model, why = "refused", str(error)
-        last: list[str] = []
+        answer = "not answered"
 
         def same() -> bool:
-            last[:] = [self._tell(number, step)]
-            return (last[0] == "") is (model == "taken")
+            nonlocal answer
+            answer = self._tell(number, step)
+            return (answer == "") is (model == "taken")
 
         try:
             wait_for("the same", same, 60 if model == "taken" else 0)
         except AssertionError as error:
-            raise AssertionError(f"{step} by node {number}: model {why!r}, glusterd {last[0]!r}") from error
+            raise AssertionError(f"{step} by node {number}: model {why!r}, glusterd {answer!r}") from error
         return model
 
     def _tell(self, number: int, step: do.Action) -> str:

@@ -101,9 +101,9 @@ def glusterd_that(does: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(daemon, "tell_bricks", lambda told: told)
 
 
-def supervised(note: Path, until: Callable[[], bool]) -> None:
+def supervised(note: Path, until: Callable[[], bool], mend: Callable[[], None] = lambda: None) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=daemon.supervise, args=(stop, note.with_name("restart"), note))
+    thread = threading.Thread(target=daemon.supervise, args=(stop, note.with_name("restart"), note, mend))
     thread.start()
     try:
         wait_for("glusterd is seen to", until, 30)
@@ -119,6 +119,22 @@ def test_a_glusterd_that_ends_as_soon_as_it_is_started_is_said(
     note, starts = tmp_path / "problem", tmp_path / "starts"
     supervised(note, lambda: starts.exists() and len(starts.read_text().split()) > daemon.IN_VAIN_STARTS)
     assert "exit code 7" in note.read_text()
+
+
+def test_what_a_glusterd_cannot_start_with_is_mended_before_it_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before the first start: what it can start with is nobody's to mend."""
+    starts, mended = tmp_path / "starts", tmp_path / "mended"
+    glusterd_that(f"echo x >> {starts}; test -e {mended} || exit 1; exec sleep 60", tmp_path, monkeypatch)
+    seen: list[int] = []
+
+    def mend() -> None:
+        seen.append(len(starts.read_text().split()))
+        mended.touch()
+
+    supervised(tmp_path / "problem", lambda: starts.exists() and len(starts.read_text().split()) == 2, mend)
+    assert seen == [1]
 
 
 def test_a_glusterd_that_was_killed_once_is_no_problem_and_one_that_runs_again_ends_it(
