@@ -2,10 +2,10 @@
 .PHONY: up down status env shell test check mutants bench format venv
 PYTHON := .venv/bin/python
 SHELL := /bin/bash
-# Those that share a lab, or end processes by the dozen, one after the other; those that wait more than they work
-# beside each other.
-ALONE := tests/lab tests/csi tests/e2e
-TOGETHER := tests/standins tests/engine tests/integration
+# The first builds what all others need. They wait more than they work, so four workers share two cores; the
+# long ones come first.
+FIRST := tests/lab
+TOGETHER := tests/e2e tests/engine tests/integration tests/standins tests/csi
 
 up: venv
 	@$(PYTHON) -m lab up
@@ -31,8 +31,8 @@ check: venv
 	$(PYTHON) -m pytest -m 'not lab' -n auto --dist worksteal
 
 test: check
-	$(PYTHON) -m pytest -m lab $(ALONE)
-	$(PYTHON) -m pytest -m lab -n 3 --dist loadfile $(TOGETHER)
+	$(PYTHON) -m pytest -m lab $(FIRST)
+	$(PYTHON) -m pytest -m lab -n 4 --dist loadfile --no-loadscope-reorder $(TOGETHER)
 
 # Each mistake of tests/MISTAKES.md put into the code: its test must fail.
 mutants: venv

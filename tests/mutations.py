@@ -345,8 +345,8 @@ LAWS: Final = (
     mutant(
         "law 5: a blank disk gets back half of who it was",
         "daemon",
-        'if known["opVersion"] else ""',
-        'if known["opVersion"] is None else ""',
+        'if version else ""',
+        'if version is None else ""',
         "test_daemon.py::test_a_blank_disk_waits_for_the_sidecar_and_takes_the_old_uuid",
     ),
     mutant(

@@ -65,8 +65,7 @@ RUN_DIRECTORY: Final = "/run"
 
 START_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/start.json"
 """The sidecar's word to the daemon that names are in the hosts file and glusterd may start;
-`{"uuid": ..., "opVersion": ...}` is what a blank disk of a known node gets back, or null."""
-
+`MemberKey.UUID` and `MemberKey.OP_VERSION` in it are what a blank disk of a known node gets back, or null."""
 
 RESTART_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/restart"
 """Touched by the sidecar: the daemon shall start glusterd anew, which starts bricks that died and

@@ -32,6 +32,7 @@ from .contract import (
     PROBLEM_FILE,
     RESTART_FILE,
     START_FILE,
+    MemberKey,
     host_name,
 )
 from .disk import file_system_at, writable
@@ -147,10 +148,11 @@ def await_start(state: Path, start_file: Path, stop: threading.Event) -> None:
     if stop.is_set() or has_identity(state):
         return
     known = json.loads(start_file.read_text())
-    if known["uuid"]:
-        log.info("the blank disk of a known node gets its UUID %s back", known["uuid"])
-        version = f"operating-version={known['opVersion']}\n" if known["opVersion"] else ""
-        (state / "glusterd.info").write_text(f"UUID={known['uuid']}\n{version}")
+    if uuid := known[MemberKey.UUID]:
+        log.info("the blank disk of a known node gets its UUID %s back", uuid)
+        version = known[MemberKey.OP_VERSION]
+        works_at = f"operating-version={version}\n" if version else ""
+        (state / "glusterd.info").write_text(f"UUID={uuid}\n{works_at}")
 
 
 def restart_asked(file: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 
 from . import disk, hosts, metrics, parse, planner, report, rest
 from .actions import Action, NoteBalanced, NoteHealth, NoteRebalance, Wait
-from .contract import PLAN_NAME, START_FILE, STATUS_NAME, endpoint_slice_name, member_name
+from .contract import PLAN_NAME, START_FILE, STATUS_NAME, MemberKey, endpoint_slice_name, member_name
 from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
 from .events import Events
 from .execute import Executor
@@ -157,7 +157,7 @@ class Loop:
         self.start_file.parent.mkdir(exist_ok=True)
         draft = self.start_file.with_suffix(".new")
         uuid, version = (member.uuid, member.op_version) if member else (None, None)
-        draft.write_text(json.dumps({"uuid": uuid, "opVersion": version}))
+        draft.write_text(json.dumps({MemberKey.UUID: uuid, MemberKey.OP_VERSION: version}))
         draft.rename(self.start_file)
 
     def _report_own(self, seen: Seen) -> tuple[report.Readiness, int | None]:
