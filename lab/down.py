@@ -10,25 +10,37 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Final
 
 from lab import cgroups, network
-from lab.errors import LabError
 from lab.paths import Paths
 from lab.process import kill, of_lab
 from lab.run import ok, run
 from lab.waiting import wait_for
 
+LATE: Final = 10
+"""Seconds in which what a killed command was just starting has become its program, which carries our mark."""
+
 
 def down(paths: Paths) -> None:
     """Ends and removes everything of the lab. Raises LabError with what could not be removed."""
+    remains: list[str] = []
+
+    def nothing_left() -> bool:
+        _end(paths)
+        remains[:] = leftovers(paths)
+        return not remains
+
+    wait_for("nothing of the lab is left", nothing_left, LATE, why_not=lambda: "; ".join(remains))
+
+
+def _end(paths: Paths) -> None:
     kill_all(paths)
     _unmount(paths)
     _detach_loops(paths)
     network.remove(paths.id)
     cgroups.remove(cgroups.left(paths.id))
     paths.remove()
-    if remains := leftovers(paths):
-        raise LabError(f"left after down: {'; '.join(remains)}")
 
 
 def kill_all(paths: Paths) -> None:

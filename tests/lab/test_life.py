@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from lab import cgroups
 from lab.cluster import Lab
 from lab.down import leftovers
 from lab.errors import Busy, LabError
-from lab.process import kill
+from lab.process import CLEAN, MARK, kill, look
 from lab.run import run
 from lab.settings import Settings
 from lab.waiting import wait_for
@@ -117,3 +118,22 @@ def test_a_killed_start_is_cleaned(lab: Lab, moment: str) -> None:
     lab.down()
     assert leftovers(lab.paths) == []
     assert not lab.paths.state.exists()
+
+
+def test_what_a_killed_command_was_just_starting_is_ended_too(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between fork and exec it has no mark yet, so it may turn up when all others are ended."""
+    late: list[subprocess.Popen[bytes]] = []
+    remove = cgroups.remove
+
+    def turns_up(groups: list[Path]) -> None:
+        if not late:
+            late.append(subprocess.Popen(["sleep", "600"], env={MARK: lab.paths.id, **CLEAN}))
+        remove(groups)
+
+    monkeypatch.setattr(cgroups, "remove", turns_up)
+    lab.down()
+    assert look(late[0].pid) is None
+    late[0].wait()
+    assert leftovers(lab.paths) == []
