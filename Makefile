@@ -2,10 +2,10 @@
 .PHONY: up down status env shell test check mutants bench format venv
 PYTHON := .venv/bin/python
 SHELL := /bin/bash
-# The first builds what all others need. They wait more than they work, so four workers share two cores; the
-# long ones come first.
-FIRST := tests/lab
-TOGETHER := tests/e2e tests/engine tests/integration tests/standins tests/csi
+# The first build what all others need, or end processes by the dozen. The others wait more than they work, so four
+# workers share two cores; the long ones come first.
+FIRST := tests/lab tests/csi
+TOGETHER := tests/e2e tests/engine tests/integration tests/standins
 
 up: venv
 	@$(PYTHON) -m lab up

@@ -72,7 +72,7 @@ RESTART_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/restart"
 leaves those that run. The daemon removes it first."""
 
 BRICKS_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/bricks"
-"""The daemon's word to the sidecar which bricks run, a path a line: only in its container can their
+"""The daemon's word to the sidecar which bricks run, `PROCESS PATH` a line: only in its container can their
 processes be seen, and to ask glusterd takes the lock of the whole pool."""
 
 PROBLEM_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/problem"

@@ -165,16 +165,20 @@ def restart_asked(file: Path) -> bool:
 
 
 def running_bricks(pid_files: Path = Path("/run/gluster/vols"), proc: Path = Path("/proc")) -> list[str]:
-    """Paths of the bricks whose processes live, by the files in which glusterd notes their ids."""
+    """`PROCESS PATH` of each brick whose process lives, by the files in which glusterd notes their ids.
+
+    `PROCESS` is another for each start of a brick: its id and when it started, in clock ticks since boot.
+    """
     found = []
     for file in pid_files.glob("*/*.pid"):
         try:
             pid = file.read_text().strip()
             words = (proc / pid / "cmdline").read_text().split("\0") if pid.isdecimal() else []
+            if "--brick-name" in words:
+                started = (proc / pid / "stat").read_text().rpartition(")")[2].split()[19]
+                found.append(f"{pid}.{started} {words[words.index('--brick-name') + 1]}")
         except OSError:
             continue
-        if "--brick-name" in words:
-            found.append(words[words.index("--brick-name") + 1])
     return sorted(found)
 
 

@@ -48,7 +48,8 @@ class Loop:
     wake: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
-    _caught_up: bool = False
+    _caught_up: str = ""
+    """The process of its brick that has caught up, if any (`Own.processes`)."""
     _memory: Memory = field(default_factory=Memory)
     _rest: rest.Rest | None = None
     _settle: float = SETTLE_STEP_SECONDS
@@ -172,8 +173,9 @@ class Loop:
             usage = disk.usage(self.settings.disk)
             known = report.addresses(cluster).keys()
             version = self._op_version() if cluster.pool else ""
+            caught_up = bool(self._caught_up)
             data = report.own_member(
-                cluster, ready, known, pending, place, usage, caught_up=self._caught_up, op_version=version
+                cluster, ready, known, pending, place, usage, caught_up=caught_up, op_version=version
             )
             self._write(seen.documents[name], data)
         return ready, pending
@@ -192,11 +194,19 @@ class Loop:
         return self._versioned[1]
 
     def _behind(self, cluster: Cluster) -> int | None:
-        """Entries this node's set waits to heal; asked only from a brick's start until it is whole."""
-        pool = cluster.pool
+        """Entries this node's set waits to heal; asked only from a brick's start until it is whole.
+
+        A brick goes on while its glusterd does not answer, and what it has with it: who was the only one left
+        of a set could not ask anybody again.
+        """
+        pool, processes = cluster.pool, cluster.own.processes
+        if self._caught_up not in processes.values():
+            self._caught_up = ""
+        if pool is None:
+            return None
         brick = report.own_brick(cluster)
-        if pool is None or pool.volume is None or brick is None or not pool.brick_running:
-            self._caught_up = False
+        if pool.volume is None or brick is None or not pool.brick_running:
+            self._caught_up = ""
             return None
         if self._caught_up:
             return 0
@@ -208,7 +218,7 @@ class Loop:
             log.info("heals are not known yet: %s", error)
             return None
         behind = report.behind(own_set, brick, counts)
-        self._caught_up = behind == 0
+        self._caught_up = processes.get(brick.path, "") if behind == 0 else ""
         return behind
 
     def _report_cluster(self, seen: Seen, decision: planner.Decision) -> None:

@@ -222,6 +222,8 @@ class Own:
     """Why the daemon does not start glusterd; empty if it does."""
     lost: bool = False
     """The volume has a brick on this node whose folder is not on its disk."""
+    processes: Mapping[str, str] = field(default_factory=dict)
+    """Of each brick that runs, by its path: another one for each start."""
     writable: bool | None = None
     restarted: datetime | None = None
     """When this sidecar last had glusterd started anew."""

@@ -107,11 +107,10 @@ class Observer:
         problem = daemon_note(self.run_directory, PROBLEM_FILE)
         # The disk is visible only if it is mounted where it is expected; else nothing can be lost.
         present = problem is None and usage is not None
-        host, volume = cluster.host(cluster.me), cluster.pool.volume if cluster.pool else None
-        mine = [brick for brick in volume.bricks if brick.host == host] if volume else []
         return Own(
             problem=problem or "",
-            lost=present and any(disk.is_there(brick.path) is False for brick in mine),
+            lost=present and _lost(cluster),
+            processes=self._processes() or {},
             writable=disk.writable(self.settings.disk, self.mountinfo.read_text()),
             restarted=self._restarted(),
         )
@@ -124,10 +123,18 @@ class Observer:
     def _own_brick_running(self, volume: Volume | None) -> bool | None:
         host = host_name(self.identity.node, self.settings.namespace)
         mine = [brick.path for brick in volume.bricks if brick.host == host] if volume else []
-        said = daemon_note(self.run_directory, BRICKS_FILE)
-        if not mine or said is None:
+        running = self._processes()
+        if not mine or running is None:
             return None
-        return all(path in said.splitlines() for path in mine)
+        return all(path in running for path in mine)
+
+    def _processes(self) -> dict[str, str] | None:
+        """As `Own.processes`; None if the daemon has not said yet."""
+        said = daemon_note(self.run_directory, BRICKS_FILE)
+        if said is None:
+            return None
+        lines = (line.partition(" ") for line in said.splitlines())
+        return {path: process for process, _, path in lines if path}
 
     def _with_details(self, cluster: Cluster) -> Cluster:
         """What only the actor asks, for it takes the pool's lock: bricks, tasks, pending heals."""
@@ -176,6 +183,17 @@ class Observer:
             log.warning("heals: %s", error)
             return volume
         return replace(volume, pending=parse.heals(answer), split_brain=parse.split_brain(answer))
+
+
+def _lost(cluster: Cluster) -> bool:
+    """As `Own.lost`; of what is noted in Kubernetes, while this node's glusterd does not know the volume."""
+    host = cluster.host(cluster.me)
+    if cluster.pool and cluster.pool.volume:
+        mine = [brick.path for brick in cluster.pool.volume.bricks if brick.host == host]
+        return any(disk.is_there(path) is False for path in mine)
+    noted = cluster.notes.whole | cluster.notes.balanced
+    mine = [name.removeprefix(f"{host}:") for name in noted if name.startswith(f"{host}:")]
+    return bool(mine) and all(disk.is_there(path) is False for path in mine)
 
 
 def daemon_note(run_directory: Path, name: str) -> str | None:

@@ -220,7 +220,7 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
         else:
             # A brick that died and came back between two looks is told by its own node, which is not
             # Ready before it has caught up.
-            stayed = [b for b in one if b.online and _has_caught_up(cluster, b)]
+            stayed = [b for b in one if _stayed(cluster, one, b)]
             # One that was up, but where clients did not reach it, is told by those that have what it lacks.
             # While a brick is away, it is that one which the others have entries for; what it had itself
             # when it went, its node's last word says.
@@ -230,6 +230,25 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
             noted = [b.id for b in stayed if b.id in cluster.notes.whole and not accusers - {b.id}]
             found |= set(noted)
     return frozenset(found)
+
+
+def _stayed(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
+    """It has what it had at the last look, and nobody took a write without it.
+
+    Where all others lost their disks nobody could: the last copy stays one while its glusterd is started
+    anew, which looks as if it had been away (two disks lost at once were never replaced for that, seen on
+    11.1). What happened before they had lost them, between two looks, its own node's word tells here too.
+    """
+    others = [other for other in one if other != brick]
+    if others and all(other.online is False and _said_lost(cluster, other) for other in others):
+        member = cluster.members.get(brick.node or 0)
+        return not brick.online or (member is not None and bool(member.caught_up))
+    return brick.online is True and _has_caught_up(cluster, brick)
+
+
+def _said_lost(cluster: Cluster, brick: Brick) -> bool:
+    member = cluster.members.get(brick.node or 0)
+    return member is not None and member.lost
 
 
 def _has_caught_up(cluster: Cluster, brick: Brick) -> bool:
@@ -417,7 +436,8 @@ def _is_lost(cluster: Cluster, brick: Brick) -> bool:
     """Its node is here with a blank disk that can take a new brick."""
     member, peer = cluster.members.get(brick.node or 0), _pool(cluster).peers.get(brick.host)
     here = brick.node == cluster.me or (peer is not None and _well(peer))
-    return member is not None and member.lost and here and member.place is not None
+    knows = member is not None and member.state in (MemberState.JOINED, MemberState.DRAINING)
+    return member is not None and member.lost and here and knows and member.place is not None
 
 
 def _overdue(cluster: Cluster, brick: Brick) -> bool:

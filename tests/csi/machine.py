@@ -179,7 +179,12 @@ class Machine:
     def kill_holder(self) -> None:
         """With all that it started, as the end of its container would; it stays away."""
         self.shell("rm /run/go-holder; kill -9 $(cat /run/holder.pid)")
-        self.kill_clients()
+
+        def ended() -> bool:
+            self.kill_clients()  # one that it was just starting has its name a moment later
+            return self.clients() == []
+
+        wait_for("what it started ends with it", ended)
 
     def end_holder(self) -> None:
         """As the end of its pod, or of its machine, begins; it stays away."""

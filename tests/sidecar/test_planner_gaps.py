@@ -50,6 +50,24 @@ def test_a_survivor_that_was_started_in_the_gap_is_no_source() -> None:
     assert not replaces(world), "whom it could ask is gone"
 
 
+@pytest.mark.parametrize(("lost", "trusted"), [(True, True), (False, False)], ids=["lost", "off"])
+def test_the_last_copy_stays_one_while_its_glusterd_is_started_anew(lost: bool, trusted: bool) -> None:
+    """It looks as if it had been away, but where all others lost their disks nobody took a write."""
+    world = with_a_gone_disk()
+    if not lost:
+        world.lost.clear()
+    silence(world, 3)
+    assert not replaces(world), "the last copy is not up"
+    assert (brick(3) in world.notes.whole) is trusted
+    world.down.remove(3)
+    world.away.remove(3)
+    world.decide()  # its pod is not Ready yet
+    assert (brick(3) in world.notes.whole) is trusted
+    world.pods[3] = replace(world.pods[3], ready=True)
+    world.lost.add(4)
+    assert replaces(world) is trusted
+
+
 @pytest.mark.parametrize("word", [2, None])
 def test_the_last_word_of_a_brick_that_is_gone_counts(word: int | None) -> None:
     """Clients reached brick 4 and not brick 3, and then brick 4 was lost, all between two looks."""

@@ -23,10 +23,12 @@ from tests.sidecar.test_lease import OneLease
 from tests.sidecar.test_planner_failures import formed
 from tests.sidecar.world import brick, host
 
+PROCESS = "71.4711"
+
 
 def well(me: int = 1) -> Cluster:
     cluster = formed(1, 2, 3, 4).cluster(me)
-    return replace(cluster, own=replace(cluster.own, writable=True))
+    return replace(cluster, own=replace(cluster.own, writable=True, processes={"/data/brick": PROCESS}))
 
 
 def is_calm(cluster: Cluster) -> bool:
@@ -130,7 +132,7 @@ def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], Sit
         events = Events(nothing, "default", "pod")
         loop = Loop(Settings(), observer, executor, nothing, lease, Health(), events, started)
         loop.clock = lambda: made.now
-        loop._caught_up = True
+        loop._caught_up = PROCESS
         made = Site(loop, values, api)
         made.loop.cycle()
         return made

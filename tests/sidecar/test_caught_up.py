@@ -1,0 +1,90 @@
+"""What a node knows of its own brick: has it caught up since it was started, is it lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gluster_sidecar import disk, observe
+from gluster_sidecar.daemon import running_bricks
+from gluster_sidecar.errors import ActionError
+from gluster_sidecar.loop import Loop
+from gluster_sidecar.model import Cluster, Notes
+from gluster_sidecar.settings import Settings
+
+from tests.sidecar.test_rest import PROCESS, well
+from tests.sidecar.world import brick
+
+NODE = 3
+
+
+class NoAnswer:
+    """Of a glusterd that cannot tell the heals, as when nobody else of the set is up."""
+
+    gluster: Any
+
+    def __init__(self) -> None:
+        self.gluster = self
+
+    def ask(self, *words: str, seconds: int) -> None:
+        raise ActionError("nobody answers")
+
+
+def loop_that_has_caught_up() -> Loop:
+    nothing: Any = None
+    executor: Any = NoAnswer()
+    loop = Loop(Settings(), nothing, executor, nothing, nothing, nothing, nothing)
+    loop._caught_up = PROCESS
+    return loop
+
+
+def seen(process: str = PROCESS, *, glusterd: bool = True) -> Cluster:
+    cluster = well(NODE)
+    own = replace(cluster.own, processes={"/data/brick": process} if process else {})
+    running = replace(cluster.pool, brick_running=bool(process)) if cluster.pool and glusterd else None
+    return replace(cluster, own=own, pool=running)
+
+
+def test_a_brick_has_caught_up_still_when_its_glusterd_was_started_anew() -> None:
+    """Who asked again could be the last of its set and get no answer."""
+    loop = loop_that_has_caught_up()
+    assert loop._behind(seen(glusterd=False)) is None
+    assert loop._behind(seen()) == 0
+    assert loop._caught_up == PROCESS
+
+
+@pytest.mark.parametrize("process", ["", "99.5000"], ids=["it ended", "it is another"])
+@pytest.mark.parametrize("glusterd", [True, False], ids=["answers", "is away"])
+def test_a_brick_that_was_started_anew_has_not_caught_up(process: str, glusterd: bool) -> None:
+    loop = loop_that_has_caught_up()
+    assert loop._behind(seen(process, glusterd=glusterd)) is None
+    assert loop._caught_up == ""
+
+
+def test_each_start_of_a_brick_is_another_process(tmp_path: Path) -> None:
+    pid_files, proc = tmp_path / "vols", tmp_path / "proc"
+    (pid_files / "data").mkdir(parents=True)
+    (pid_files / "data/data-brick.pid").write_text("71\n")
+    (proc / "71").mkdir(parents=True)
+    (proc / "71/cmdline").write_text("glusterfsd\0-s\0me\0--brick-name\0/data/a brick\0-l\0log\0")
+    (proc / "71/stat").write_text(f"71 (gluster (fsd) S {' '.join(map(str, range(4, 22)))} 4711 23 24\n")
+    assert running_bricks(pid_files, proc) == ["71.4711 /data/a brick"]
+    (proc / "71/cmdline").write_text("another program that has its number now\0")
+    assert running_bricks(pid_files, proc) == []
+
+
+@pytest.mark.parametrize(("there", "lost"), [(False, True), (True, False), (None, False)])
+@pytest.mark.parametrize("glusterd", [True, False], ids=["knows the volume", "is away"])
+def test_a_brick_whose_folder_is_not_on_the_disk_is_lost(
+    monkeypatch: pytest.MonkeyPatch, there: bool | None, lost: bool, glusterd: bool
+) -> None:
+    """Also while glusterd is let in again, and does not know the volume yet: then by what is noted."""
+    monkeypatch.setattr(disk, "is_there", lambda path: there if path == "/data/brick" else True)
+    noted = replace(seen(glusterd=glusterd), notes=Notes(whole=frozenset({brick(NODE), brick(4)})))
+    assert observe._lost(noted) is lost
+
+
+def test_a_disk_on_which_nothing_was_is_not_lost() -> None:
+    assert not observe._lost(replace(seen(glusterd=False), notes=Notes(whole=frozenset({brick(4)}))))
