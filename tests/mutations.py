@@ -317,9 +317,23 @@ LAWS: Final = (
     mutant(
         "law 3: started while nobody looked",
         "planner",
+        "return not brick.online or (member is not None and bool(member.caught_up))",
+        "return True",
+        "test_planner_gaps.py::test_a_survivor_that_was_started_in_the_gap_is_no_source",
+    ),
+    mutant(
+        "law 3: has not caught up",
+        "planner",
         "return brick.online is True and _has_caught_up(cluster, brick)",
         "return brick.online is True",
-        "test_planner_gaps.py::test_a_survivor_that_was_started_in_the_gap_is_no_source",
+        "test_planner_gaps.py::test_nor_is_it_for_a_spare",
+    ),
+    mutant(
+        "law 3: the last copy is not relied on",
+        "planner",
+        "if others and all(other.online is False and _said_lost(cluster, other) for other in others):",
+        "if others and all(other.online is False for other in others):",
+        "test_planner_gaps.py::test_the_last_copy_stays_one_while_its_glusterd_is_started_anew",
     ),
     mutant(
         "law 3: a slow actor",

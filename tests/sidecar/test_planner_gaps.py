@@ -50,6 +50,18 @@ def test_a_survivor_that_was_started_in_the_gap_is_no_source() -> None:
     assert not replaces(world), "whom it could ask is gone"
 
 
+def test_nor_is_it_for_a_spare() -> None:
+    """The machine of brick 4 is gone; it may have taken writes while brick 3 was away."""
+    world = formed(1, 2, 3, 4, spares=(5,))
+    silence(world, 4)
+    world.caught_up[3] = ""
+    assert not replaces(world)
+    world.caught_up.clear()
+    world.now += timedelta(days=1)
+    assert not replaces(world)
+    assert "may lack writes" in world.decide().waits_for
+
+
 @pytest.mark.parametrize(("lost", "trusted"), [(True, True), (False, False)], ids=["lost", "off"])
 def test_the_last_copy_stays_one_while_its_glusterd_is_started_anew(lost: bool, trusted: bool) -> None:
     """It looks as if it had been away, but where all others lost their disks nobody took a write."""
