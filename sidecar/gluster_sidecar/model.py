@@ -260,6 +260,10 @@ class Cluster:
                 found[pod.node] = pod
         object.__setattr__(self, "_speakers", found)
 
+    def holder(self, brick: Brick) -> Member | None:
+        """The member whose disk a brick is on; None if it has no object, or the brick is not ours."""
+        return self.members.get(brick.node or 0)
+
     def host(self, node: int) -> str:
         return host_name(node, self.namespace)
 

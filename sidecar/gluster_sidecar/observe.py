@@ -121,8 +121,7 @@ class Observer:
         return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def _own_brick_running(self, volume: Volume | None) -> bool | None:
-        host = host_name(self.identity.node, self.settings.namespace)
-        mine = [brick.path for brick in volume.bricks if brick.host == host] if volume else []
+        mine = _paths(volume, host_name(self.identity.node, self.settings.namespace)) if volume else []
         running = self._processes()
         if not mine or running is None:
             return None
@@ -185,12 +184,15 @@ class Observer:
         return replace(volume, pending=parse.heals(answer), split_brain=parse.split_brain(answer))
 
 
+def _paths(volume: Volume, host: str) -> list[str]:
+    return [brick.path for brick in volume.bricks if brick.host == host]
+
+
 def _lost(cluster: Cluster) -> bool:
     """As `Own.lost`; of what is noted in Kubernetes, while this node's glusterd does not know the volume."""
     host = cluster.host(cluster.me)
     if cluster.pool and cluster.pool.volume:
-        mine = [brick.path for brick in cluster.pool.volume.bricks if brick.host == host]
-        return any(disk.is_there(path) is False for path in mine)
+        return any(disk.is_there(path) is False for path in _paths(cluster.pool.volume, host))
     noted = cluster.notes.whole | cluster.notes.balanced
     mine = [name.removeprefix(f"{host}:") for name in noted if name.startswith(f"{host}:")]
     return bool(mine) and all(disk.is_there(path) is False for path in mine)

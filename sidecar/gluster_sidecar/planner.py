@@ -241,25 +241,25 @@ def _stayed(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
     """
     others = [other for other in one if other != brick]
     if others and all(other.online is False and _said_lost(cluster, other) for other in others):
-        member = cluster.members.get(brick.node or 0)
+        member = cluster.holder(brick)
         return not brick.online or (member is not None and bool(member.caught_up))
     return brick.online is True and _has_caught_up(cluster, brick)
 
 
 def _said_lost(cluster: Cluster, brick: Brick) -> bool:
-    member = cluster.members.get(brick.node or 0)
+    member = cluster.holder(brick)
     return member is not None and member.lost
 
 
 def _has_caught_up(cluster: Cluster, brick: Brick) -> bool:
     """As its own node said last, in whatever watch."""
-    member = cluster.members.get(brick.node or 0)
+    member = cluster.holder(brick)
     return member is not None and bool(member.caught_up) and _ready(cluster.pod(member.node))
 
 
 def _accuses(cluster: Cluster, brick: Brick) -> bool:
     """Its own node said last that another brick of its set lacks something, or could not tell (law 4)."""
-    member = cluster.members.get(brick.node or 0)
+    member = cluster.holder(brick)
     return member is None or member.heals != 0
 
 
@@ -403,7 +403,7 @@ def replace_lost(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """A node that is here with a blank disk gets a new brick on it, in a new folder."""
     volume = _volume(cluster)
     for one, brick in _each(volume):
-        member = cluster.members.get(brick.node or 0)
+        member = cluster.holder(brick)
         if volume is None or member is None or brick.online is not False or not _is_lost(cluster, brick):
             continue
         if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
@@ -434,10 +434,12 @@ def replace_away(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 def _is_lost(cluster: Cluster, brick: Brick) -> bool:
     """Its node is here with a blank disk that can take a new brick."""
-    member, peer = cluster.members.get(brick.node or 0), _pool(cluster).peers.get(brick.host)
-    here = brick.node == cluster.me or (peer is not None and _well(peer))
-    knows = member is not None and member.state in (MemberState.JOINED, MemberState.DRAINING)
-    return member is not None and member.lost and here and knows and member.place is not None
+    member, peer = cluster.holder(brick), _pool(cluster).peers.get(brick.host)
+    if member is None or not member.lost or member.place is None:
+        return False
+    # Its glusterd is told of the volume after it is let in: not before that.
+    knows = member.state in (MemberState.JOINED, MemberState.DRAINING)
+    return knows and (brick.node == cluster.me or (peer is not None and _well(peer)))
 
 
 def _overdue(cluster: Cluster, brick: Brick) -> bool:
@@ -680,7 +682,7 @@ def _unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...],
 
 
 def _answered(cluster: Cluster, brick: Brick) -> bool:
-    member = cluster.members.get(brick.node or 0)
+    member = cluster.holder(brick)
     return member is not None and bool(cluster.own.watch) and member.caught_up == cluster.own.watch
 
 
@@ -717,7 +719,7 @@ def _extreme(
 ) -> int | None:
     """`used` or `free` bytes of a set's disks; None unless all are known. Disks of one set have copies of
     the same, so the fullest counts."""
-    values = [getattr(cluster.members.get(brick.node or 0), what, None) for brick in bricks]
+    values = [getattr(cluster.holder(brick), what, None) for brick in bricks]
     known = [value for value in values if value is not None]
     return choose(known) if len(known) == len(values) else None
 

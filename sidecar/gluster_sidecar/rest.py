@@ -48,7 +48,7 @@ def is_calm(cluster: Cluster, decisions: Iterable[planner.Decision]) -> bool:
     if any(decision.rule not in ("steady", "stand_by") for decision in decisions):
         return False
     members = [member for member in cluster.members.values() if not member.terminating]
-    holders = [cluster.members.get(brick.node or 0) for brick in volume.bricks]
+    holders = [cluster.holder(brick) for brick in volume.bricks]
     return (
         pool.brick_running is not False
         and all(peer.connected and peer.in_cluster for peer in pool.peers.values())
