@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -20,12 +21,14 @@ from typing import Final
 from lab.errors import LabError
 
 _ENTER: Final = """
-ulimit -n "$(ulimit -Hn)"
-left=$1; shift
+ulimit -n "$1"; left=$2; shift 2
 while [ "$left" -gt 0 ]; do echo $$ >"$1" || exit 1; shift; left=$((left - 1)); done
 exec "$@"
 """
-"""Joins the cgroups and becomes the program, so that the pid stays the same."""
+"""Joins the cgroups and becomes the program, so that the pid stays the same.
+
+It has no child, not even for a moment: one would outlive it when it is killed while it starts.
+"""
 
 MARK: Final = "GLUSTER_LAB_PROCESS"
 """In the environment of everything a lab leaves running; its value is the lab's id."""
@@ -108,6 +111,12 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
+def _most_files() -> str:
+    """How many files a process may have open at most, as ulimit takes it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return "unlimited" if most == resource.RLIM_INFINITY else str(most)
+
+
 @dataclass(frozen=True)
 class Registry:
     """The processes that a lab started by name."""
@@ -145,7 +154,7 @@ class Registry:
         joins = [str(cgroup / "cgroup.procs") for cgroup in cgroups]
         with self.log(name).open("ab") as log:
             child = subprocess.Popen(
-                ["sh", "-c", _ENTER, name, str(len(joins)), *joins, *enter, *argv],
+                ["sh", "-c", _ENTER, name, _most_files(), str(len(joins)), *joins, *enter, *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -29,6 +29,15 @@ def test_a_process_is_started_found_and_ended(registry: Registry) -> None:
     assert process.of_lab(registry.lab_id, frozenset()) == []
 
 
+def test_what_becomes_the_program_has_no_child_that_would_outlive_it(registry: Registry) -> None:
+    started = registry.start("sleeper", ["sleep", "60"])
+    root = Path(f"/proc/{started.pid}")
+    wait_for("it became the program", lambda: (root / "comm").read_text() == "sleep\n", 5)
+    faults_of_its_children = (root / "stat").read_text().rpartition(")")[2].split()[8]
+    assert faults_of_its_children == "0", "what runs has faults; they are its parent's once waited for"
+    process.kill(started)
+
+
 def test_a_pid_of_another_life_is_not_touched(registry: Registry) -> None:
     started = registry.start("sleeper", ["sleep", "60"])
     earlier = Process(started.pid, started.started - 1)
