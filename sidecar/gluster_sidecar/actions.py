@@ -105,6 +105,14 @@ class RestartGlusterd:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantStart:
+    """Lets a node start its glusterd anew, once, for what it has `asked` since."""
+
+    node: int
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoteHealth:
     whole: frozenset[str]
     away: Mapping[int, datetime]
@@ -162,6 +170,7 @@ Action = (
     | ReplaceBrick
     | DeletePod
     | RestartGlusterd
+    | GrantStart
     | NoteHealth
     | NoteRebalance
     | NoteBalanced

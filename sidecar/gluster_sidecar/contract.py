@@ -123,6 +123,11 @@ class MemberKey(StrEnum):
     USED = "usedBytes"
     FREE = "freeBytes"
     """Of its disk; empty when not known."""
+    START_ASKED = "startAsked"
+    """Since when it would have its glusterd started anew, if that needs the actor's leave; empty if it would
+    not. It stands until the glusterd that was started answers."""
+    START_GRANTED = "startGranted"
+    """Written by the actor: the `START_ASKED` that it has given leave to, once."""
     ORDER = "order"
     """Written by the actor: why what the stack asks of the node is not done; empty when it is."""
 

@@ -10,6 +10,7 @@ What it does when glusterd cannot start with what it left itself: state.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -155,13 +156,13 @@ def await_start(state: Path, start_file: Path, stop: threading.Event) -> None:
         (state / "glusterd.info").write_text(f"UUID={uuid}\n{works_at}")
 
 
-def restart_asked(file: Path) -> bool:
-    """Whether the sidecar asked for a start of glusterd; the answer is yes once."""
-    try:
+def note_ended(file: Path) -> None:
+    """Answers the sidecar's request for a start of glusterd, if there is one: what ran before has ended.
+
+    Not sooner: until then the sidecar must take no answer for one of the glusterd that is started.
+    """
+    with contextlib.suppress(FileNotFoundError):
         file.replace(file.with_suffix(".done"))  # keeps the time at which it was asked
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def running_bricks(pid_files: Path = Path("/run/gluster/vols"), proc: Path = Path("/proc")) -> list[str]:
@@ -213,10 +214,11 @@ def supervise(stop: threading.Event, restart_file: Path, note: Path, mend: Calla
     while not stop.is_set():
         if in_vain:
             mend()
+        note_ended(restart_file)
         child, began = subprocess.Popen(["glusterd", "-N", "--log-level=INFO", "-l", "-"]), time.monotonic()
         asked = False
         while child.poll() is None and not stop.wait(0.5) and not asked:
-            asked = restart_asked(restart_file)
+            asked = restart_file.exists()
             bricks = tell_bricks(bricks)
             if in_vain and time.monotonic() - began > IN_VAIN_SECONDS:
                 in_vain = 0

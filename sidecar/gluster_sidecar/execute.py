@@ -18,6 +18,7 @@ from .actions import (
     CreateVolume,
     DeletePod,
     DetachPeer,
+    GrantStart,
     HoldMember,
     LiftFinalizer,
     NoteBalanced,
@@ -103,6 +104,9 @@ class Executor:
             case RestartGlusterd():
                 self.restart_file.parent.mkdir(exist_ok=True)
                 self.restart_file.touch()
+            case GrantStart(node, asked):
+                body = {"data": {str(MemberKey.START_GRANTED): asked}}
+                self.api.merge(f"{self._maps}/{member_name(node)}", body)
             case NoteHealth(whole, away):
                 since = "\n".join(f"{node}={at.isoformat()}" for node, at in sorted(away.items()))
                 self._note({StatusKey.WHOLE: _words(whole), StatusKey.AWAY: since})

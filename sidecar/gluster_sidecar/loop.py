@@ -131,16 +131,19 @@ class Loop:
             log.info("hosts file: %s", ", ".join(f"{n}={a}" for n, a in sorted(known.items())))
         self._let_glusterd_start(cluster, cluster.me in known)
         ready, pending = self._report_own(seen)
+        acted = False
         for step in own.steps:
             if not isinstance(step, Wait):
                 self._announce(seen, cluster.me, own.rule, str(step))
                 self._apply(step)
+                acted = True
         self._say(seen, decision)
         self.health.gauges = metrics.of(cluster, (own, decision), ready, pending)
         if planner.acts(cluster):
             self._report_cluster(seen, decision)
             self._say_troubles(seen)
-        return self._carry_out(seen, decision)
+        # What it did for itself may be what the decision relies on: its own glusterd is about to end.
+        return acted or self._carry_out(seen, decision)
 
     def _hold(self, rank: int | None) -> bool:
         """Whether this node has the lease, once it has done about it what is right for its rank."""

@@ -56,9 +56,17 @@ class Member:
     """Entries of which its brick said last that another brick of its set lacks them."""
     caught_up: str = ""
     """The `Notes.watch` in which it last said that its brick has caught up; empty if it has not."""
+    start_asked: str = ""
+    start_granted: str = ""
+    """As `MemberKey.START_ASKED` and `START_GRANTED`."""
     used: int | None = None
     free: int | None = None
     """Bytes of its disk."""
+
+    @property
+    def starts_anew(self) -> bool:
+        """It was given leave to start its glusterd anew, and has not said yet that it has."""
+        return bool(self.start_asked) and self.start_asked == self.start_granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +235,8 @@ class Own:
     writable: bool | None = None
     restarted: datetime | None = None
     """When this sidecar last had glusterd started anew."""
+    ending: bool = False
+    """It asked the daemon for that, and the glusterd of before had not ended when this look began."""
     unwell_since: datetime | None = None
     """Since when every look of this sidecar has found its glusterd `unwell`; None if the last did not."""
     watch: str = ""

@@ -85,8 +85,10 @@ class Observer:
             pool=None,
             holds_lease=holds_lease,
         )
+        # Before glusterd is asked: an answer after it is then one of the glusterd that was started.
+        ending = self._restart_note().exists()
         cluster = replace(cluster, pool=self._pool())
-        cluster = replace(cluster, own=self._own(cluster))
+        cluster = replace(cluster, own=replace(self._own(cluster), ending=ending))
         if planner.acts(cluster):
             cluster = self._with_details(cluster)
         return Seen(cluster, maps)
@@ -116,9 +118,12 @@ class Observer:
         )
 
     def _restarted(self) -> datetime | None:
-        asked = self.run_directory / Path(RESTART_FILE).relative_to(RUN_DIRECTORY)
+        asked = self._restart_note()
         times = [f.stat().st_mtime for f in (asked, asked.with_suffix(".done")) if f.exists()]
         return datetime.fromtimestamp(max(times), UTC) if times else None
+
+    def _restart_note(self) -> Path:
+        return self.run_directory / Path(RESTART_FILE).relative_to(RUN_DIRECTORY)
 
     def _own_brick_running(self, volume: Volume | None) -> bool | None:
         mine = _paths(volume, host_name(self.identity.node, self.settings.namespace)) if volume else []
@@ -245,6 +250,8 @@ def member(item: Object) -> Member | None:
         lost=data.get(MemberKey.LOST) == "true",
         heals=_count(data.get(MemberKey.HEALS)),
         caught_up=data.get(MemberKey.CAUGHT_UP, ""),
+        start_asked=data.get(MemberKey.START_ASKED, ""),
+        start_granted=data.get(MemberKey.START_GRANTED, ""),
         used=_count(data.get(MemberKey.USED)),
         free=_count(data.get(MemberKey.FREE)),
     )

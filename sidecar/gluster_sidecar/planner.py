@@ -29,6 +29,7 @@ from .actions import (
     CreateVolume,
     DeletePod,
     DetachPeer,
+    GrantStart,
     HoldMember,
     LiftFinalizer,
     NoteBalanced,
@@ -157,14 +158,34 @@ def finish_joining(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """A peer that stays halfway in the pool, as this node's glusterd has it, is taken in by a start.
 
     Until then this node refuses every change that the peer's bricks are part of ("Accepted peer request" for
-    minutes, after two nodes had lost their disks at once, seen on 11.1; a start mended it at once). One that
-    does not know the volume yet still joins by starts of its own, which those of others would only disturb.
+    minutes, after two nodes had lost their disks at once, seen on 11.1; a start mended it at once).
+
+    By leave of the actor only: it replaces a brick on the word of the others of its set, and if the glusterd
+    of the last good one is away in that moment, the new brick does not find it and takes itself for the good
+    one (the root folder was in split-brain then, seen on 11.1).
     """
-    pool = cluster.pool
+    asked, member = start_asked(cluster), cluster.members.get(cluster.me)
+    if asked and member and member.start_granted == asked:
+        yield RestartGlusterd(f"peers {', '.join(_stuck(cluster))} stay halfway in the pool")
+
+
+def start_asked(cluster: Cluster) -> str:
+    """Since when this node would start its glusterd anew if the actor lets it; empty if it would not.
+
+    Never twice the same, so that leave is given for one start only.
+    """
+    if not _stuck(cluster) or not _may_restart(cluster):
+        return ""
+    times = (cluster.own.unwell_since, cluster.own.restarted)
+    return max(time for time in times if time is not None).isoformat()
+
+
+def _stuck(cluster: Cluster) -> list[str]:
+    """Peers that are halfway in the pool. One that does not know the volume yet is not meant: it still joins
+    by starts of its own, which those of others would only disturb."""
+    peers = cluster.pool.peers.values() if cluster.pool else ()
     joined = {cluster.host(node) for node in _hold_bricks(cluster)}
-    stuck = sorted(p.host for p in pool.peers.values() if p.halfway and p.host in joined) if pool else []
-    if stuck and _may_restart(cluster):
-        yield RestartGlusterd(f"peers {', '.join(stuck)} stay halfway in the pool")
+    return sorted(peer.host for peer in peers if peer.halfway and peer.host in joined)
 
 
 OWN_RULES: Final[tuple[Rule, ...]] = (join_again, dissolve, revive_bricks, finish_joining)
@@ -174,7 +195,7 @@ def _may_restart(cluster: Cluster) -> bool:
     """Never in the middle of something: a glusterd that was ended while it put a new brick into its store
     could not read the store any more (seen on 11.1)."""
     own = cluster.own
-    if own.unwell_since is None or cluster.at - own.unwell_since < SETTLED_AFTER:
+    if own.ending or own.unwell_since is None or cluster.at - own.unwell_since < SETTLED_AFTER:
         return False
     return own.restarted is None or cluster.at - own.restarted >= RESTART_AFTER
 
@@ -189,8 +210,20 @@ def stand_by(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         yield Wait("takes the lease" if actor == cluster.me else who)
 
 
+def grant_starts(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """Who has leave is not relied on for a replacement, nor given a brick, until its new glusterd answers.
+
+    Both are asked of the same object by the same one who acts, so the two never meet.
+    """
+    for node, member in sorted(cluster.members.items()):
+        if member.start_asked and not member.starts_anew:
+            yield GrantStart(node, member.start_asked)
+
+
 def know_the_pool(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    if cluster.pool is None:
+    if cluster.own.ending:
+        yield Wait("glusterd on this node is started anew")
+    elif cluster.pool is None:
         yield Wait("glusterd on this node does not answer")
     elif cluster.pool.volume is None and (joined := remember_a_volume(cluster)):
         yield Wait(
@@ -437,8 +470,8 @@ def _is_lost(cluster: Cluster, brick: Brick) -> bool:
     member, peer = cluster.holder(brick), _pool(cluster).peers.get(brick.host)
     if member is None or not member.lost or member.place is None:
         return False
-    # Its glusterd is told of the volume after it is let in: not before that.
-    knows = member.state in (MemberState.JOINED, MemberState.DRAINING)
+    # Its glusterd is told of the volume after it is let in: not before that, nor while it is started anew.
+    knows = member.state in (MemberState.JOINED, MemberState.DRAINING) and not member.starts_anew
     return knows and (brick.node == cluster.me or (peer is not None and _well(peer)))
 
 
@@ -585,6 +618,7 @@ RULES: Final[tuple[Rule, ...]] = (
     stand_by,
     tear_down,
     keep_members,
+    grant_starts,
     know_the_pool,
     see_the_volume,
     note_health,
@@ -674,6 +708,8 @@ def _unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...],
         return f"bricks {', '.join(unknown)} may lack writes: they were away since the set was last whole"
     if silent := [other.id for other in others if not _answered(cluster, other)]:
         return f"the nodes of bricks {', '.join(silent)} have not said in this watch that they have caught up"
+    if starting := [other.id for other in others if _starts_anew(cluster, other)]:
+        return f"the nodes of bricks {', '.join(starting)} start their glusterd anew"
     peers = _pool(cluster).peers.values()
     connected = 1 + sum(map(_well, peers))
     if 2 * connected <= 1 + len(peers):
@@ -684,6 +720,11 @@ def _unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...],
 def _answered(cluster: Cluster, brick: Brick) -> bool:
     member = cluster.holder(brick)
     return member is not None and bool(cluster.own.watch) and member.caught_up == cluster.own.watch
+
+
+def _starts_anew(cluster: Cluster, brick: Brick) -> bool:
+    member = cluster.holder(brick)
+    return member is not None and member.starts_anew
 
 
 def _replace(cluster: Cluster, volume: Volume, brick: Brick, new: str) -> Iterator[Step]:
@@ -777,6 +818,8 @@ def _candidates(cluster: Cluster, volume: Volume | None) -> list[int]:
         host, pod = cluster.host(node), cluster.pod(node)
         peer = _pool(cluster).peers.get(host)
         if member.terminating or host in with_bricks or pod is None or not pod.ready or not member.place:
+            continue
+        if member.starts_anew:
             continue
         if volume is None and node in cluster.spares:
             continue

@@ -9,7 +9,7 @@ from typing import Any
 from .contract import MemberKey, MemberState, PlanKey, StatusKey, format_nodes, node_of_host
 from .disk import Usage
 from .model import Brick, Cluster, Member, Plan, Pool, Volume
-from .planner import Decision, in_a_pool, remember_a_volume
+from .planner import Decision, in_a_pool, remember_a_volume, start_asked
 from .settings import Settings
 
 NO_WATCH = "before any watch"
@@ -108,6 +108,8 @@ def own_member(
         MemberKey.JOINED: "true" if serves else ready.why,
         MemberKey.STATE: _state(cluster, pool, brick),
     }
+    if not cluster.own.ending:
+        said[MemberKey.START_ASKED] = start_asked(cluster)
     if op_version:
         said[MemberKey.OP_VERSION] = op_version
     return {str(key): value for key, value in said.items()}

@@ -59,6 +59,8 @@ def members(draw: st.DrawFn, node: int) -> Member:
         lost=draw(st.sampled_from((False, False, True))),
         heals=draw(st.sampled_from((0, 0, 1, None))),
         caught_up=draw(st.sampled_from((WATCH, WATCH, "2@then", ""))),
+        start_asked=draw(st.sampled_from(("", "", "", "", "", "now"))),
+        start_granted=draw(st.sampled_from(("now", "now", "then", ""))),
         used=draw(st.sampled_from((1, None))),
         free=draw(st.sampled_from((9, None))),
     )
@@ -129,6 +131,7 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
         own=Own(
             writable=draw(st.sampled_from((True, False, None))),
             lost=draw(st.booleans()),
+            ending=draw(st.sampled_from((False, False, False, True))),
             watch=draw(st.sampled_from((WATCH, ""))),
         ),
     )

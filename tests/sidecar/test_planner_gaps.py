@@ -220,30 +220,6 @@ def test_two_that_lost_their_disks_at_once_ask_one_that_has_the_volume() -> None
     assert isinstance(planner.plan_own(let_in, Settings()).steps[0], do.RestartGlusterd)
 
 
-def test_a_peer_that_stays_halfway_in_the_pool_is_taken_in_by_a_start_of_this_glusterd() -> None:
-    """Seen on 11.1: one node had another as "Accepted peer request" and refused every replacement."""
-    cluster = formed(1, 2).cluster(1)
-    assert cluster.pool
-
-    def seen(*, in_cluster: bool, rejected: bool = False, connected: bool = True) -> Cluster:
-        assert cluster.pool
-        peer = Peer(host(2), "uuid-2", connected, in_cluster, rejected)
-        return replace(cluster, pool=replace(cluster.pool, peers={host(2): peer}))
-
-    stuck = seen(in_cluster=False)
-    assert stuck.unwell
-    assert planner.plan_own(stuck, Settings()).steps == (), "it may be in the middle of it"
-    later = replace(stuck, own=replace(stuck.own, unwell_since=stuck.at - timedelta(minutes=1)))
-    assert isinstance(planner.plan_own(later, Settings()).steps[0], do.RestartGlusterd)
-    joins = replace(later.members[2], state=MemberState.PEER)
-    told = replace(later, members={**later.members, 2: joins})
-    assert planner.plan_own(told, Settings()).steps == (), "it does not know the volume yet"
-    for other in (seen(in_cluster=False, rejected=True), seen(in_cluster=False, connected=False)):
-        told = replace(other, own=later.own)
-        assert not other.unwell
-        assert planner.plan_own(told, Settings()).steps == (), "no start changes that"
-
-
 def test_blank_nodes_that_met_do_not_write_down_that_they_are_the_pool() -> None:
     """All that hold a brick caught up and were not ready, so one of the two acted: the rest was cast out."""
     world = formed(1, 2, 3, 4)

@@ -67,9 +67,10 @@ def test_a_node_for_itself_only_asks_to_be_let_in_and_starts_its_own_glusterd(
             assert cluster.pool
             assert cluster.pool.volume is None
             assert not cluster.notes.peers & {cluster.me, node_of_host(step.host) or 0}
-        if isinstance(step, do.ProbePeer):
+        if isinstance(step, do.ProbePeer):  # blank, or among others who do not know the volume either
             assert cluster.pool
-            assert cluster.pool.blank
+            assert cluster.pool.volume is None
+            assert step.host not in cluster.pool.peers
 
 
 @pytest.mark.parametrize(("replication", "count"), [(2, 2), (2, 4), (2, 6), (3, 3), (3, 6)])
@@ -153,6 +154,21 @@ def test_every_state_of_a_pair_beside_a_pair_that_is_well() -> None:
             seen += 1
     assert seen > 5_000
     assert replaced > 10, "the states must reach what the laws are about"
+
+
+def test_no_replacement_of_any_state_meets_a_start_of_a_glusterd_that_it_needs() -> None:
+    """Of the rest of the set, or of the one that gets the brick."""
+    apart = set[int]()
+    for cluster in every_state(4, 2, (frozenset({1, 2, 3, 4}),)):
+        one = leading(cluster)
+        for node, member in one.members.items():
+            started = replace(member, start_asked="now", start_granted="now")
+            met = replace(one, members={**one.members, node: started})
+            decision = planner.plan(met, Settings(replication=2))
+            assert laws.holds(met, decision) == ""
+            if any(isinstance(step, do.ReplaceBrick) for step in decision.steps):
+                apart.add(node)
+    assert {3, 4} <= apart, "the other set's nodes are in nobody's way"
 
 
 def test_every_state_of_a_set_of_three() -> None:
