@@ -393,6 +393,13 @@ LAWS: Final = (
         "test_starts.py::test_a_look_that_began_before_glusterd_ended_says_so",
     ),
     mutant(
+        "law 3: a word about another brick",
+        "planner",
+        "if member is None or brick.id not in member.lost or member.place is None:",
+        "if member is None or not member.lost or member.place is None:",
+        "test_planner_failures.py::test_a_brick_that_was_just_made_is_not_replaced_on_a_word_about_the_one_before",
+    ),
+    mutant(
         "law 3: a slow actor",
         "memory",
         "if self._watched is None or cluster.at - self._watched > self.gap:",

@@ -119,7 +119,7 @@ class MemberKey(StrEnum):
     KNOWS = "knows"
     """Numbers of the nodes whose addresses are in its hosts file."""
     LOST = "lost"
-    """`true` if the volume has a brick on this node whose folder is not on its disk."""
+    """Bricks of the volume on this node, `host:path`, whose folders are not on its disk; empty if none."""
     USED = "usedBytes"
     FREE = "freeBytes"
     """Of its disk; empty when not known."""

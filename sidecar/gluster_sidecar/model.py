@@ -50,8 +50,9 @@ class Member:
     place: str | None = None
     """Path for its next brick: one that never held a brick. None: its disk could not be read."""
     spare: bool = False
-    lost: bool = False
-    """The volume has a brick on it that is not on its disk."""
+    lost: frozenset[str] = frozenset()
+    """Bricks of the volume on it that it last said are not on its disk. By name, for it may not have heard
+    yet that one has been replaced."""
     heals: int | None = None
     """Entries of which its brick said last that another brick of its set lacks them."""
     caught_up: str = ""
@@ -228,8 +229,8 @@ class Own:
 
     problem: str = ""
     """Why the daemon does not start glusterd; empty if it does."""
-    lost: bool = False
-    """The volume has a brick on this node whose folder is not on its disk."""
+    lost: frozenset[str] = frozenset()
+    """Bricks of the volume on this node whose folders are not on its disk."""
     processes: Mapping[str, str] = field(default_factory=dict)
     """Of each brick that runs, by its path: another one for each start."""
     writable: bool | None = None

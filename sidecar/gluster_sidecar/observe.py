@@ -111,7 +111,7 @@ class Observer:
         present = problem is None and usage is not None
         return Own(
             problem=problem or "",
-            lost=present and _lost(cluster),
+            lost=_lost(cluster) if present else frozenset(),
             processes=self._processes() or {},
             writable=disk.writable(self.settings.disk, self.mountinfo.read_text()),
             restarted=self._restarted(),
@@ -193,14 +193,14 @@ def _paths(volume: Volume, host: str) -> list[str]:
     return [brick.path for brick in volume.bricks if brick.host == host]
 
 
-def _lost(cluster: Cluster) -> bool:
+def _lost(cluster: Cluster) -> frozenset[str]:
     """As `Own.lost`; of what is noted in Kubernetes, while this node's glusterd does not know the volume."""
-    host = cluster.host(cluster.me)
+    mine = f"{cluster.host(cluster.me)}:"
     if cluster.pool and cluster.pool.volume:
-        return any(disk.is_there(path) is False for path in _paths(cluster.pool.volume, host))
-    noted = cluster.notes.whole | cluster.notes.balanced
-    mine = [name.removeprefix(f"{host}:") for name in noted if name.startswith(f"{host}:")]
-    return bool(mine) and all(disk.is_there(path) is False for path in mine)
+        names = frozenset(brick.id for brick in cluster.pool.volume.bricks)
+    else:
+        names = cluster.notes.whole | cluster.notes.balanced
+    return frozenset(n for n in names if n.startswith(mine) and disk.is_there(n.removeprefix(mine)) is False)
 
 
 def daemon_note(run_directory: Path, name: str) -> str | None:
@@ -247,7 +247,7 @@ def member(item: Object) -> Member | None:
         knows=_nodes(data.get(MemberKey.KNOWS, "")),
         place=data.get(MemberKey.PLACE) or None,
         spare=data.get(MemberKey.SPARE) == "true",
-        lost=data.get(MemberKey.LOST) == "true",
+        lost=frozenset(data.get(MemberKey.LOST, "").split()),
         heals=_count(data.get(MemberKey.HEALS)),
         caught_up=data.get(MemberKey.CAUGHT_UP, ""),
         start_asked=data.get(MemberKey.START_ASKED, ""),

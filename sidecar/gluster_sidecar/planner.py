@@ -281,7 +281,7 @@ def _stayed(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
 
 def _said_lost(cluster: Cluster, brick: Brick) -> bool:
     member = cluster.holder(brick)
-    return member is not None and member.lost
+    return member is not None and brick.id in member.lost
 
 
 def _has_caught_up(cluster: Cluster, brick: Brick) -> bool:
@@ -468,7 +468,7 @@ def replace_away(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 def _is_lost(cluster: Cluster, brick: Brick) -> bool:
     """Its node is here with a blank disk that can take a new brick."""
     member, peer = cluster.holder(brick), _pool(cluster).peers.get(brick.host)
-    if member is None or not member.lost or member.place is None:
+    if member is None or brick.id not in member.lost or member.place is None:
         return False
     # Its glusterd is told of the volume after it is let in: not before that, nor while it is started anew.
     knows = member.state in (MemberState.JOINED, MemberState.DRAINING) and not member.starts_anew

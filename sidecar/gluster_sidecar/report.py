@@ -85,7 +85,7 @@ def own_member(
         MemberKey.KNOWS: format_nodes(known),
         MemberKey.CAUGHT_UP: (cluster.notes.watch or NO_WATCH) if caught_up else "",
         MemberKey.PLACE: place or "",
-        MemberKey.LOST: str(cluster.own.lost).lower(),
+        MemberKey.LOST: " ".join(sorted(cluster.own.lost)),
         MemberKey.USED: str(usage.used) if usage else "",
         MemberKey.FREE: str(usage.free) if usage else "",
     }

@@ -23,7 +23,7 @@ from gluster_sidecar.model import (
 from gluster_sidecar.settings import Settings
 from hypothesis import strategies as st
 
-from tests.sidecar.world import NAMESPACE, START, WATCH, host
+from tests.sidecar.world import NAMESPACE, START, WATCH, brick, host
 
 COUNTS = st.none() | st.integers(0, 2)
 
@@ -56,7 +56,7 @@ def members(draw: st.DrawFn, node: int) -> Member:
         knows=draw(st.sampled_from((frozenset(range(1, 9)), frozenset()))),
         place=draw(st.sampled_from(("/data/brick-9", "/data/brick", None))),
         spare=draw(st.sampled_from((False, False, True))),
-        lost=draw(st.sampled_from((False, False, True))),
+        lost=draw(st.sampled_from((frozenset(), frozenset(), frozenset({brick(node)})))),
         heals=draw(st.sampled_from((0, 0, 1, None))),
         caught_up=draw(st.sampled_from((WATCH, WATCH, "2@then", ""))),
         start_asked=draw(st.sampled_from(("", "", "", "", "", "now"))),
@@ -130,7 +130,7 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
         holds_lease=draw(st.sampled_from((True, True, True, False))),
         own=Own(
             writable=draw(st.sampled_from((True, False, None))),
-            lost=draw(st.booleans()),
+            lost=draw(st.sampled_from((frozenset(), frozenset({brick(me)})))),
             ending=draw(st.sampled_from((False, False, False, True))),
             watch=draw(st.sampled_from((WATCH, ""))),
         ),

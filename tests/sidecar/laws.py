@@ -75,7 +75,17 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
         return "no quorum"
     gone = next(brick for brick in one if brick.id == old)
     leaves = gone.node in cluster.leaving and gone.online is True
-    return _tasks(volume) if gone.online is False or leaves else "whether it is up is not known"
+    if gone.online is not False and not leaves:
+        return "whether it is up is not known"
+    return _tasks(volume) or _stays(cluster, gone, new, leaves=leaves)
+
+
+def _stays(cluster: Cluster, gone: Brick, new: str, *, leaves: bool) -> str:
+    """A brick that is down for a moment is nobody's to replace."""
+    member = cluster.members.get(gone.node or 0)
+    if new.split(":")[0] == gone.host:
+        return "" if member and gone.id in member.lost else "its node did not say that this brick is lost"
+    return "" if leaves or gone.node in cluster.notes.away else "it has not been away"
 
 
 def _release(cluster: Cluster, volume: Volume | None, node: int, plan: frozenset[int] | None) -> str:

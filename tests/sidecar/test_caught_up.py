@@ -83,7 +83,7 @@ def test_a_brick_whose_folder_is_not_on_the_disk_is_lost(
     """Also while glusterd is let in again, and does not know the volume yet: then by what is noted."""
     monkeypatch.setattr(disk, "is_there", lambda path: there if path == "/data/brick" else True)
     noted = replace(seen(glusterd=glusterd), notes=Notes(whole=frozenset({brick(NODE), brick(4)})))
-    assert observe._lost(noted) is lost
+    assert observe._lost(noted) == (frozenset({brick(NODE)}) if lost else frozenset())
 
 
 def test_a_disk_on_which_nothing_was_is_not_lost() -> None:

@@ -49,6 +49,21 @@ def test_a_lost_disk_gets_a_brick_in_a_new_folder() -> None:
     assert do.ReplaceBrick("data", brick(4), f"{host(4)}:/data/brick-2") in world.decide().steps
 
 
+def test_a_brick_that_was_just_made_is_not_replaced_on_a_word_about_the_one_before() -> None:
+    """Its node had not heard of it yet, and it was not up yet: it was made twice, seen on 11.1."""
+    world = formed(1, 2, 3, 4)
+    lose_disk(world, 4)
+    for step in world.decide().steps:
+        world.apply(step)
+    world.decide()
+    world.places[4] = "/data/brick-3"
+    cluster = world.cluster(1)
+    for lost, replaced in ((brick(4), False), (f"{host(4)}:/data/brick-2", True)):
+        said = replace(cluster.members[4], lost=frozenset({lost}))
+        decision = planner.plan(replace(cluster, members={**cluster.members, 4: said}), Settings())
+        assert any(isinstance(step, do.ReplaceBrick) for step in decision.steps) is replaced
+
+
 def test_the_last_good_copy_is_never_left_alone() -> None:
     """Mistake 23, glusterfs#895: the second brick of a set waits until the first is healed."""
     world = formed(1, 2)
@@ -227,7 +242,7 @@ def test_a_dead_brick_is_brought_back_by_its_own_node_without_force() -> None:
         Own(writable=True, restarted=START - timedelta(seconds=5)),
         Own(writable=False),
         Own(writable=None),
-        Own(writable=True, lost=True),
+        Own(writable=True, lost=frozenset({brick(2)})),
     ],
     ids=["just tried", "read-only disk", "unknown disk", "lost disk"],
 )

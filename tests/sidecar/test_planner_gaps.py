@@ -140,7 +140,7 @@ def test_a_node_answers_the_watch_that_it_is_told_only_if_its_brick_has_caught_u
 
 def test_the_last_word_of_a_lost_brick_stands() -> None:
     cluster = formed(1, 2).cluster(1)
-    lost = replace(cluster, own=replace(cluster.own, lost=True))
+    lost = replace(cluster, own=replace(cluster.own, lost=frozenset({brick(cluster.me)})))
     blank = replace(cluster, pool=Pool("uuid-1", {}, None))
     for gone in (lost, blank):
         assert "heals" not in report.own_member(gone, report.readiness(gone, None), (), None, None)

@@ -123,7 +123,9 @@ def picture(base: Cluster, wanted: frozenset[int], states: Mapping[int, tuple[An
         if host(node) in peers:
             peers[host(node)] = replace(peers[host(node)], connected=bool(connected))
         pods[node] = replace(pods[node], ready=bool(ready))
-        members[node] = replace(members[node], lost=bool(lost), place="/data/brick-2")
+        members[node] = replace(
+            members[node], lost=frozenset({brick(node)} if lost else ()), place="/data/brick-2"
+        )
         if rest:
             members[node] = replace(members[node], caught_up=str(rest[0] or ""))
         if not noted:

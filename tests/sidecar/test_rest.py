@@ -69,7 +69,12 @@ def ill(cluster: Cluster) -> list[Cluster]:
         replace(cluster, pool=replace(pool, brick_running=False)),
         *(
             replace(cluster, own=replace(own, **{key: value}))  # type: ignore[arg-type]
-            for key, value in (("lost", True), ("writable", None), ("writable", False), ("problem", "x"))
+            for key, value in (
+                ("lost", frozenset({brick(cluster.me)})),
+                ("writable", None),
+                ("writable", False),
+                ("problem", "x"),
+            )
         ),
         *(replace(cluster, pool=replace(pool, peers={**pool.peers, host(2): p})) for p in peers),
         *(replace(cluster, members={**cluster.members, 2: m}) for m in members),

@@ -62,6 +62,7 @@ class World:
     """Nodes whose glusterd does not answer either."""
     spares: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
+    """Nodes whose bricks are not on their disks."""
     words: dict[int, int | None] = field(default_factory=dict)
     """What nodes said last that others of their set lack."""
     caught_up: dict[int, str] = field(default_factory=dict)
@@ -109,7 +110,8 @@ class World:
             host(n): Peer(host(n), f"uuid-{n}", connected=n not in self.away, in_cluster=True)
             for n in sorted(in_pool - {me})
         }
-        with_bricks = {b.node for b in self.volume.bricks} if self.volume else set()
+        bricks = self.volume.bricks if self.volume else ()
+        with_bricks = {b.node for b in bricks}
         members = {}
         for node in sorted(self.living | self.terminating):
             state = MemberState.WAITING if node not in self.peers else MemberState.PEER
@@ -123,7 +125,7 @@ class World:
                 place=self.places.get(node, "/data/brick"),
                 knows=frozenset(self.pods),
                 spare=node in self.spares,
-                lost=node in self.lost,
+                lost=frozenset(b.id for b in bricks if b.node == node and node in self.lost),
                 heals=self.words.get(node, 0),
                 caught_up=self.caught_up.get(node, WATCH),
                 used=self.used.get(node, 1 << 30),

@@ -99,8 +99,8 @@ class Node:
         return [b for b in self.volume.bricks if node_of(b) == self.number] if self.volume else []
 
     @property
-    def lost(self) -> bool:
-        return any(brick.path not in self.folders for brick in self.own_bricks)
+    def lost(self) -> frozenset[str]:
+        return frozenset(brick.id for brick in self.own_bricks if brick.path not in self.folders)
 
 
 class GlusterPool:
