@@ -58,6 +58,9 @@ SETTLED_AFTER: Final = timedelta(seconds=20)
 """How long a brick must not run, or a volume not be known, before it counts as more than the middle of a
 command: the pool's commands were seen to take up to 8 s on a busy machine."""
 
+GONE_AFTER: Final = timedelta(seconds=60)
+"""How long a node must have been away before what happens to it no longer matters to others."""
+
 RESERVE: Final = 0.02
 """Part of a disk that a removal may not fill; glusterfs itself keeps the last 1 % (storage.reserve)."""
 
@@ -211,13 +214,21 @@ def stand_by(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 
 def grant_starts(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Who has leave is not relied on for a replacement, nor given a brick, until its new glusterd answers.
-
-    Both are asked of the same object by the same one who acts, so the two never meet.
+    """One node after the other, and nothing else is done meanwhile: of what changes in the volume while it is
+    away a glusterd learns later, and starts its brick anew for it, be it the last good copy (seen on 11.1).
     """
-    for node, member in sorted(cluster.members.items()):
-        if member.start_asked and not member.starts_anew:
-            yield GrantStart(node, member.start_asked)
+    asking = {node: member for node, member in sorted(cluster.members.items()) if member.start_asked}
+    starting = [n for n, member in asking.items() if member.starts_anew and not _is_gone(cluster, n)]
+    if starting:
+        yield Wait(f"glusterd of node {starting[0]} is started anew")
+    else:
+        yield from [GrantStart(n, m.start_asked) for n, m in asking.items() if not m.starts_anew][:1]
+
+
+def _is_gone(cluster: Cluster, node: int) -> bool:
+    """It stays away: for longer than a start of its glusterd takes."""
+    since = cluster.notes.away.get(node)
+    return since is not None and cluster.at - since >= GONE_AFTER
 
 
 def know_the_pool(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -470,8 +481,8 @@ def _is_lost(cluster: Cluster, brick: Brick) -> bool:
     member, peer = cluster.holder(brick), _pool(cluster).peers.get(brick.host)
     if member is None or brick.id not in member.lost or member.place is None:
         return False
-    # Its glusterd is told of the volume after it is let in: not before that, nor while it is started anew.
-    knows = member.state in (MemberState.JOINED, MemberState.DRAINING) and not member.starts_anew
+    # Its glusterd is told of the volume after it is let in: not before that.
+    knows = member.state in (MemberState.JOINED, MemberState.DRAINING)
     return knows and (brick.node == cluster.me or (peer is not None and _well(peer)))
 
 
@@ -708,12 +719,12 @@ def _unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...],
         return f"bricks {', '.join(unknown)} may lack writes: they were away since the set was last whole"
     if silent := [other.id for other in others if not _answered(cluster, other)]:
         return f"the nodes of bricks {', '.join(silent)} have not said in this watch that they have caught up"
-    if starting := [other.id for other in others if _starts_anew(cluster, other)]:
-        return f"the nodes of bricks {', '.join(starting)} start their glusterd anew"
     peers = _pool(cluster).peers.values()
     connected = 1 + sum(map(_well, peers))
     if 2 * connected <= 1 + len(peers):
         return f"only {connected} of {1 + len(peers)} nodes of the pool are connected: no quorum"
+    if out := [b.id for b in volume.bricks if b != brick and _misses_changes(cluster, b)]:
+        return f"glusterd of bricks {', '.join(out)} is away, and starts them anew when it learns of a change"
     return _busy(volume)
 
 
@@ -722,9 +733,16 @@ def _answered(cluster: Cluster, brick: Brick) -> bool:
     return member is not None and bool(cluster.own.watch) and member.caught_up == cluster.own.watch
 
 
-def _starts_anew(cluster: Cluster, brick: Brick) -> bool:
-    member = cluster.holder(brick)
-    return member is not None and member.starts_anew
+def _misses_changes(cluster: Cluster, brick: Brick) -> bool:
+    """Its glusterd would learn later of what is changed now, and start a brick anew that has something to
+    lose.
+
+    A peer that is rejected learns nothing before a person has seen to it.
+    """
+    peer = _pool(cluster).peers.get(brick.host)
+    if brick.node is None or brick.node == cluster.me or _said_lost(cluster, brick):
+        return False
+    return (peer is None or not (_well(peer) or peer.rejected)) and not _is_gone(cluster, brick.node)
 
 
 def _replace(cluster: Cluster, volume: Volume, brick: Brick, new: str) -> Iterator[Step]:
@@ -818,8 +836,6 @@ def _candidates(cluster: Cluster, volume: Volume | None) -> list[int]:
         host, pod = cluster.host(node), cluster.pod(node)
         peer = _pool(cluster).peers.get(host)
         if member.terminating or host in with_bricks or pod is None or not pod.ready or not member.place:
-            continue
-        if member.starts_anew:
             continue
         if volume is None and node in cluster.spares:
             continue

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from gluster_sidecar import actions as do
 from gluster_sidecar import planner
-from gluster_sidecar.contract import node_of_host
 from gluster_sidecar.model import Brick, Cluster, TaskState, Volume
 
 
@@ -63,9 +64,9 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
     words = [cluster.members[b.node or 0].caught_up for b in others if b.node in cluster.members]
     if len(words) < len(others) or not cluster.own.watch or set(words) != {cluster.own.watch}:
         return "another copy's node did not say in this watch that it has caught up"
-    there = [node_of_host(name) for name in (new.split(":")[0], *(b.host for b in others))]
-    if any(cluster.members[node or 0].starts_anew for node in there):
-        return "a glusterd that it needs is started anew"
+    away = {n for n, since in cluster.notes.away.items() if cluster.at - since >= timedelta(minutes=1)}
+    if any(member.starts_anew and node not in away for node, member in cluster.members.items()):
+        return "a glusterd is started anew"
     if new in {b.id for b in volume.bricks}:
         return "the new brick is one already"
     if any(b.host == new.split(":")[0] for b in volume.bricks if b.id != old):

@@ -320,7 +320,7 @@ def test_one_that_is_replaced_and_comes_back_waits_as_the_spare_did() -> None:
 
 def test_no_quorum_no_replacement() -> None:
     world = formed(1, 2, 3, 4, 5, 6, spares=(7,))
-    silence(world, 3)
+    silence(world, 3, 5, 6)
     world.decide()
     world.now += timedelta(seconds=600)
     cluster = world.cluster(1)

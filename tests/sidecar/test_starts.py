@@ -33,7 +33,7 @@ from tests.sidecar.test_daemon import glusterd_that
 from tests.sidecar.test_lease import OneLease
 from tests.sidecar.test_planner_failures import formed, lose_disk, silence
 from tests.sidecar.test_rest import NoObjects
-from tests.sidecar.world import World, host
+from tests.sidecar.world import World, brick, host
 
 MINUTE = timedelta(minutes=1)
 
@@ -134,30 +134,78 @@ def test_the_actor_gives_leave_before_it_does_anything_else() -> None:
     world.decide()
     assert replaces(world.cluster(1))
     assert planner.plan(asking(world, 3, start_asked="a"), Settings()).steps == (do.GrantStart(3, "a"),)
+    for words in ({"start_asked": "a"}, {"start_asked": "a", "start_granted": "another time"}):
+        two = asking(world, 3, **words)
+        two = replace(two, members={**two.members, 2: replace(two.members[2], start_asked="b")})
+        assert planner.plan(two, Settings()).steps == (do.GrantStart(2, "b"),), "one after the other"
     older = asking(world, 3, start_asked="b", start_granted="a")
     assert planner.plan(older, Settings()).steps == (do.GrantStart(3, "b"),)
     assert replaces(asking(world, 3, start_granted="b")), "it has been started"
 
 
-@pytest.mark.parametrize(("node", "waits"), [(3, True), (4, True), (2, False)])
-def test_no_brick_is_replaced_while_a_glusterd_that_it_needs_has_leave_to_start_anew(
-    node: int, waits: bool
-) -> None:
-    """The one of the last good copy, and the one that gets the brick."""
+@pytest.mark.parametrize("node", [2, 3, 4], ids=["another set's", "the last good copy's", "the lost brick's"])
+def test_nothing_is_done_while_a_glusterd_has_leave_to_start_anew(node: int) -> None:
+    """What changed in another set while the glusterd of a last copy was away made it start that brick anew,
+    and nobody was left who could tell that it lacks nothing (seen on 11.1)."""
     world = formed(1, 2, 3, 4)
     lose_disk(world, 4)
     world.decide()
-    assert replaces(asking(world, node, start_asked="a", start_granted="a")) is not waits
+    started = asking(world, node, start_asked="a", start_granted="a")
+    assert planner.plan(started, Settings()).waits_for == f"glusterd of node {node} is started anew"
+    another = replace(started.members[1], start_asked="b")
+    both = replace(started, members={**started.members, 1: another})
+    assert planner.plan(both, Settings()).waits_for == f"glusterd of node {node} is started anew"
 
 
-def test_no_spare_gets_a_brick_while_it_has_leave_to_start_anew() -> None:
+def test_the_start_of_one_that_stays_away_is_not_waited_for() -> None:
     world = formed(1, 2, 3, 4, spares=(5,))
     silence(world, 4)
     world.decide()
+    gone = {"start_asked": "a", "start_granted": "a"}
+    assert "is started anew" in planner.plan(asking(world, 4, **gone), Settings()).waits_for
     world.now += timedelta(days=1)
     world.decide()
+    assert replaces(asking(world, 4, **gone))
+
+
+@pytest.mark.parametrize(
+    ("known", "waits"),
+    [
+        ({"connected": False}, True),
+        ({"in_cluster": False}, True),
+        ({"in_cluster": False, "rejected": True}, False),
+        ({}, False),
+    ],
+    ids=["not connected", "halfway", "rejected", "well"],
+)
+def test_no_brick_is_replaced_while_the_glusterd_of_another_set_would_miss_it(
+    known: dict[str, Any], waits: bool
+) -> None:
+    world = formed(1, 2, 3, 4)
+    lose_disk(world, 4)
+    world.decide()
+    cluster = world.cluster(1)
+    assert cluster.pool
+    peers = {**cluster.pool.peers, host(2): replace(cluster.pool.peers[host(2)], **known)}
+    seen = replace(cluster, pool=replace(cluster.pool, peers=peers))
+    assert replaces(seen) is not waits
+    if waits:
+        assert f"glusterd of bricks {brick(2)}" in planner.plan(seen, Settings()).waits_for
+
+
+def test_one_that_stays_away_or_lost_its_own_brick_has_nothing_to_miss() -> None:
+    world = formed(1, 2, 3, 4)
+    silence(world, 2)
+    lose_disk(world, 4)
+    assert "is away" in world.decide().waits_for
+    world.now += timedelta(minutes=2)
+    assert any(isinstance(step, do.ReplaceBrick) for step in world.decide().steps)
+    world = formed(1, 2, 3, 4)
+    lose_disk(world, 2)
+    lose_disk(world, 4)
+    world.away.add(2)
+    world.decide()
     assert replaces(world.cluster(1))
-    assert not replaces(asking(world, 5, start_asked="a", start_granted="a"))
 
 
 def test_the_actor_does_nothing_while_its_own_glusterd_is_about_to_end() -> None:
