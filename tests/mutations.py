@@ -345,9 +345,23 @@ LAWS: Final = (
     mutant(
         "law 3: a change while a glusterd is started anew",
         "planner",
-        "    if starting:\n",
-        "    if False:\n",
+        "    await_starts,\n",
+        "",
         "test_starts.py::test_nothing_is_done_while_a_glusterd_has_leave_to_start_anew",
+    ),
+    mutant(
+        "law 3: two starts at once",
+        "planner",
+        "if asking and not _starting(cluster):",
+        "if asking:",
+        "test_starts.py::test_nothing_is_done_while_a_glusterd_has_leave_to_start_anew",
+    ),
+    mutant(
+        "a start of one that died is waited for for ever",
+        "planner",
+        "    note_health,\n    await_starts,\n",
+        "    await_starts,\n    note_health,\n",
+        "test_starts.py::test_the_start_of_one_that_stays_away_is_not_waited_for",
     ),
     mutant(
         "law 3: a change that the glusterd of another set misses",

@@ -214,15 +214,23 @@ def stand_by(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 
 def grant_starts(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """One node after the other, and nothing else is done meanwhile: of what changes in the volume while it is
-    away a glusterd learns later, and starts its brick anew for it, be it the last good copy (seen on 11.1).
-    """
-    asking = {node: member for node, member in sorted(cluster.members.items()) if member.start_asked}
-    starting = [n for n, member in asking.items() if member.starts_anew and not _is_gone(cluster, n)]
-    if starting:
+    """One node after the other."""
+    asking = [node for node, m in sorted(cluster.members.items()) if m.start_asked and not m.starts_anew]
+    if asking and not _starting(cluster):
+        yield GrantStart(asking[0], cluster.members[asking[0]].start_asked)
+
+
+def await_starts(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """Of what changes in the volume while it is away a glusterd learns later, and then starts its brick anew,
+    be it the last good copy (seen on 11.1)."""
+    volume = _volume(cluster)
+    if volume and volume.started and (starting := _starting(cluster)):
         yield Wait(f"glusterd of node {starting[0]} is started anew")
-    else:
-        yield from [GrantStart(n, m.start_asked) for n, m in asking.items() if not m.starts_anew][:1]
+
+
+def _starting(cluster: Cluster) -> list[int]:
+    """Nodes that have leave to start their glusterd anew and have not said yet that they have."""
+    return [n for n, m in sorted(cluster.members.items()) if m.starts_anew and not _is_gone(cluster, n)]
 
 
 def _is_gone(cluster: Cluster, node: int) -> bool:
@@ -633,6 +641,7 @@ RULES: Final[tuple[Rule, ...]] = (
     know_the_pool,
     see_the_volume,
     note_health,
+    await_starts,
     watch_removal,
     watch_rebalance,
     invite,

@@ -160,12 +160,13 @@ def test_nothing_is_done_while_a_glusterd_has_leave_to_start_anew(node: int) -> 
 def test_the_start_of_one_that_stays_away_is_not_waited_for() -> None:
     world = formed(1, 2, 3, 4, spares=(5,))
     silence(world, 4)
+    words = {"start_asked": "a", "start_granted": "a"}
+    noted = planner.plan(asking(world, 4, **words), Settings())
+    assert [type(step) for step in noted.steps] == [do.NoteHealth], "or it would be waited for for ever"
     world.decide()
-    gone = {"start_asked": "a", "start_granted": "a"}
-    assert "is started anew" in planner.plan(asking(world, 4, **gone), Settings()).waits_for
+    assert "is started anew" in planner.plan(asking(world, 4, **words), Settings()).waits_for
     world.now += timedelta(days=1)
-    world.decide()
-    assert replaces(asking(world, 4, **gone))
+    assert replaces(asking(world, 4, **words))
 
 
 @pytest.mark.parametrize(
