@@ -119,6 +119,13 @@ class NoteHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteUnproven:
+    """As `Notes.unproven`: before a replacement, and again after it."""
+
+    bricks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class NoteRebalance:
     """Written down before the rebalance is started, so that whoever acts next can tell its result
     from the one before."""
@@ -172,6 +179,7 @@ Action = (
     | RestartGlusterd
     | GrantStart
     | NoteHealth
+    | NoteUnproven
     | NoteRebalance
     | NoteBalanced
     | LiftFinalizer

@@ -184,6 +184,10 @@ class StatusKey(StrEnum):
     WHOLE = "whole"
     """Bricks whose set was seen with nothing to heal and that have been up at every look since: only
     they are known to have every write. What is not noted is not known (law 4)."""
+    UNPROVEN = "unproven"
+    """Bricks that were to be put in the place of others; here from before the command until it is known to
+    have succeeded. One that failed halfway leaves an empty brick in the volume that nobody knows to be so:
+    its set looks whole, and clients miss files (seen on 11.1)."""
     WATCH = "watch"
     """Name of the actor's unbroken run of looks. What is noted as whole was seen by those who acted before,
     too; in between a brick may have been away and back, so each node must have answered this name by

@@ -24,6 +24,7 @@ from .actions import (
     NoteBalanced,
     NoteHealth,
     NoteRebalance,
+    NoteUnproven,
     ProbePeer,
     RemakeMember,
     ReplaceBrick,
@@ -110,6 +111,8 @@ class Executor:
             case NoteHealth(whole, away):
                 since = "\n".join(f"{node}={at.isoformat()}" for node, at in sorted(away.items()))
                 self._note({StatusKey.WHOLE: _words(whole), StatusKey.AWAY: since})
+            case NoteUnproven(noted):
+                self._note({StatusKey.UNPROVEN: _words(noted)})
             case NoteRebalance(noted, after):
                 self._note({StatusKey.REBALANCE_BRICKS: _words(noted), StatusKey.REBALANCE_AFTER: after})
             case NoteBalanced(noted):

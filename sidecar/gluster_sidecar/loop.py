@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from . import disk, hosts, metrics, parse, planner, report, rest
-from .actions import Action, NoteBalanced, NoteHealth, NoteRebalance, Wait
+from .actions import Action, NoteBalanced, NoteHealth, NoteRebalance, NoteUnproven, Wait
 from .contract import PLAN_NAME, START_FILE, STATUS_NAME, MemberKey, endpoint_slice_name, member_name
 from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
 from .events import Events
@@ -208,7 +208,12 @@ class Loop:
         if pool is None:
             return None
         brick = report.own_brick(cluster)
-        if pool.volume is None or brick is None or not pool.brick_running:
+        if (
+            pool.volume is None
+            or brick is None
+            or not pool.brick_running
+            or brick.id in cluster.notes.unproven
+        ):
             self._caught_up = ""
             return None
         if self._caught_up:
@@ -282,7 +287,7 @@ class Loop:
                 self._announce(seen, None, decision.rule, self._failed, warning=True)
                 raise
             self._failed = ""
-            if not isinstance(step, NoteHealth | NoteRebalance | NoteBalanced):
+            if not isinstance(step, NoteHealth | NoteRebalance | NoteBalanced | NoteUnproven):
                 self._announce(seen, None, decision.rule, str(step))
             done = True
             # A long command must not let the lease run out under the ones that follow.

@@ -20,6 +20,7 @@ class Memory:
     """Of one sidecar process, so it is lost with it; a new one only knows less."""
 
     gap: timedelta = GAP
+    _unwell: str = ""
     _unwell_since: datetime | None = None
     _watch: str = ""
     _watched: datetime | None = None
@@ -27,7 +28,8 @@ class Memory:
 
     def added_to(self, cluster: Cluster) -> Cluster:
         """The look, with `Own.unwell_since` and `Own.watch`. To be called once for each look, in order."""
-        self._unwell_since = (self._unwell_since or cluster.at) if cluster.unwell else None
+        if cluster.unwell != self._unwell:
+            self._unwell, self._unwell_since = cluster.unwell, cluster.at if cluster.unwell else None
         volume = cluster.pool.volume if cluster.pool else None
         if not planner.acts(cluster):
             self._watched = None

@@ -102,6 +102,8 @@ class Notes:
     """Bricks that are known to have every write."""
     watch: str = ""
     """Name of the actor's unbroken run of looks, as it told the other nodes."""
+    unproven: frozenset[str] = frozenset()
+    """Bricks that were to be put in the place of others, and nobody knows that it was done to its end."""
     away: Mapping[int, datetime] = field(default_factory=dict)
     """Nodes that stay away, and since when."""
     peers: frozenset[int] = frozenset()
@@ -239,7 +241,8 @@ class Own:
     ending: bool = False
     """It asked the daemon for that, and the glusterd of before had not ended when this look began."""
     unwell_since: datetime | None = None
-    """Since when every look of this sidecar has found its glusterd `unwell`; None if the last did not."""
+    """Since when every look of this sidecar has found its glusterd `unwell` in the same way; None if the last
+    found it well."""
     watch: str = ""
     """Name of the unbroken run of looks as the actor that this is one of; empty if it is none."""
 
@@ -286,16 +289,21 @@ class Cluster:
         return self.pool is not None and not self.pool.blank and bool(peers) and self.me not in peers
 
     @property
-    def unwell(self) -> bool:
-        """A start of this node's glusterd would help, if this stays so: its brick does not run, it is in a
-        pool whose volume it does not know, or a peer stays halfway in it."""
-        if self.pool is None:
-            return False
-        if any(peer.halfway for peer in self.pool.peers.values()):
-            return True
-        if self.pool.volume is None:
-            return not self.pool.blank and self.me in self.notes.peers
-        return self.pool.volume.started and self.pool.brick_running is False
+    def unwell(self) -> str:
+        """What a start of this node's glusterd would help, if it stays so: its brick does not run, it is in a
+        pool whose volume it does not know, or a peer stays halfway in it. Empty if nothing."""
+        pool = self.pool
+        if pool is None:
+            return ""
+        if any(peer.halfway for peer in pool.peers.values()):
+            return "halfway"
+        if pool.volume is None:
+            return "no volume" if not pool.blank and self.me in self.notes.peers else ""
+        # By name: a new brick in the place of one that was lost has not been down for as long as that one.
+        mine = sorted(brick.id for brick in pool.volume.bricks if brick.node == self.me)
+        lost = "lost" if self.own.lost else "down"
+        down = pool.volume.started and pool.brick_running is False
+        return f"{lost}: {', '.join(mine)}" if down else ""
 
     def pod(self, node: int) -> Pod | None:
         """The pod that speaks for the node: never a terminating one, the newest of several."""

@@ -35,6 +35,7 @@ from .actions import (
     NoteBalanced,
     NoteHealth,
     NoteRebalance,
+    NoteUnproven,
     ProbePeer,
     RemakeMember,
     ReplaceBrick,
@@ -142,7 +143,8 @@ def revive_bricks(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     pool, own = cluster.pool, cluster.own
     if pool is None or pool.volume is None or not pool.volume.started or pool.brick_running is not False:
         return
-    if not own.lost and own.writable and _may_restart(cluster):
+    mine = {brick.id for brick in pool.volume.bricks if brick.node == cluster.me}
+    if not own.lost and not mine & cluster.notes.unproven and own.writable and _may_restart(cluster):
         yield RestartGlusterd("its brick is not running")
 
 
@@ -267,7 +269,8 @@ def note_health(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
     found = set[str]()
     for one in volume.sets:
-        if volume.heals_of(one) == 0 and not _down(one):
+        unproven = cluster.notes.unproven & {brick.id for brick in one}
+        if volume.heals_of(one) == 0 and not _down(one) and not unproven:
             found |= {brick.id for brick in one}
         else:
             # A brick that died and came back between two looks is told by its own node, which is not
@@ -280,7 +283,7 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
             accusers = {b.id for b in gone if _accuses(cluster, b)}
             accusers |= set() if gone else {b.id for b in one if volume.pending.get(b.id)}
             noted = [b.id for b in stayed if b.id in cluster.notes.whole and not accusers - {b.id}]
-            found |= set(noted)
+            found |= set(noted) - unproven
     return frozenset(found)
 
 
@@ -452,11 +455,14 @@ def start_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 
 def replace_lost(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """A node that is here with a blank disk gets a new brick on it, in a new folder."""
+    """A node that is here with a blank disk gets a new brick on it, in a new folder; and another one, if that
+    is not known to have been done to its end."""
     volume = _volume(cluster)
     for one, brick in _each(volume):
         member = cluster.holder(brick)
-        if volume is None or member is None or brick.online is not False or not _is_lost(cluster, brick):
+        unproven = brick.id in cluster.notes.unproven and brick.online is not None
+        down = brick.online is False or unproven
+        if volume is None or member is None or not down or not _is_lost(cluster, brick):
             continue
         if unsafe := _unsafe_to_replace(cluster, volume, one, brick):
             yield Wait(f"to give node {brick.node} a new brick for the one it lost: {unsafe}")
@@ -485,9 +491,11 @@ def replace_away(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 
 def _is_lost(cluster: Cluster, brick: Brick) -> bool:
-    """Its node is here with a blank disk that can take a new brick."""
+    """Its node is here with a blank disk, or with an empty brick, and can take a new one."""
     member, peer = cluster.holder(brick), _pool(cluster).peers.get(brick.host)
-    if member is None or brick.id not in member.lost or member.place is None:
+    if member is None or member.place is None or brick.id == f"{brick.host}:{member.place}":
+        return False
+    if brick.id not in member.lost | cluster.notes.unproven:
         return False
     # Its glusterd is told of the volume after it is let in: not before that.
     knows = member.state in (MemberState.JOINED, MemberState.DRAINING)
@@ -569,7 +577,10 @@ def expand(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         if missing > 0:
             joining = _sets_of(cluster, _candidates(cluster, volume), settings.replication, missing)
             if joining:
-                yield AddBricks(volume.name, _bricks(cluster, joining))
+                bricks = _bricks(cluster, joining)
+                if cluster.notes.unproven & set(bricks):  # of a replacement that was refused
+                    yield NoteUnproven(cluster.notes.unproven - set(bricks))
+                yield AddBricks(volume.name, bricks)
 
 
 def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -703,6 +714,10 @@ def _unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> s
         return f"bricks {', '.join(down)} are not up"
     if peers:
         return f"peers {', '.join(sorted(peers))} are not connected"
+    if unproven := cluster.notes.unproven & {brick.id for brick in volume.bricks}:
+        return (
+            f"bricks {', '.join(sorted(unproven))} are not known to have been put into the volume to the end"
+        )
     if volume.split_brain:
         return f"{volume.split_brain} entries have no copy that is known to be right"
     if busy := _busy(volume):
@@ -756,7 +771,10 @@ def _misses_changes(cluster: Cluster, brick: Brick) -> bool:
 
 def _replace(cluster: Cluster, volume: Volume, brick: Brick, new: str) -> Iterator[Step]:
     """The new brick is healed by its set, so the data is spread as it was: nothing is to be moved."""
+    unproven = cluster.notes.unproven & {b.id for b in volume.bricks} - {brick.id}
+    yield NoteUnproven(unproven | {new})
     yield ReplaceBrick(volume.name, brick.id, new)
+    yield NoteUnproven(unproven)
     balanced = cluster.notes.balanced
     if brick.id in balanced:
         yield NoteBalanced(balanced - {brick.id} | {new})

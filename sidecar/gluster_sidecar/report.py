@@ -58,6 +58,8 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
         return Readiness(True, "waits to be invited" if brick is None else "waits for the volume to start")
     if cluster.own.lost:
         return Readiness(False, f"its brick {brick.id} is not on its disk: it waits for a new one")
+    if brick.id in cluster.notes.unproven:
+        return Readiness(False, f"its brick {brick.id} is in the volume in part only: it waits for a new one")
     if not cluster.pool.brick_running:
         return Readiness(False, f"its brick {brick.id} is not running")
     if behind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 
@@ -235,3 +236,20 @@ def writes(pool: Pool) -> str:
 
 def heals(pool: Pool, node: int) -> int:
     return int(pool.data(f"gluster-member-{node}").get("heals") or 0)
+
+
+def test_a_replacement_that_fails_halfway_is_done_anew(pool: Pool, unharmed: None) -> None:
+    """What the new brick lacks is noted by a mount on its node; it is in the volume also when that fails."""
+    all_well(pool)
+    program = pool.shell(4, "command -v glusterfs").strip()
+    pool.shell(4, f"mv {program} {program}.away")
+    pool.power_off(4)
+    pool.announce(4, ready=False)
+    wait_for("it is seen down", lambda: not bricks(pool)[4][1])
+    replaced(pool, 4, off=False)
+    failed = re.compile(r"replace-brick data \S+ (\S+) commit force: Commit failed")
+    wait_for("it failed", lambda: failed.search(pool.log(1)) is not None, 120)
+    pool.shell(4, f"mv {program}.away {program}")
+    wait_for("it is done", lambda: pool.data("gluster-status")["unproven"] == "", 120)
+    assert f"{HOST.format(4)}:{bricks(pool)[4][0]}" not in failed.findall(pool.log(1))
+    all_well(pool)

@@ -123,6 +123,7 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
             balanced=draw(some),
             rebalance_bricks=draw(some),
             whole=draw(st.just(frozenset(names)) | some),
+            unproven=draw(st.sampled_from((frozenset[str](), frozenset(names[:1])))),
             away={n: long_ago for n in nodes if draw(st.booleans())},
             peers=frozenset(n for n in nodes if draw(st.booleans())),
         ),

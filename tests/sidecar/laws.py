@@ -59,7 +59,8 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
     if volume is None or one is None or cluster.pool is None:
         return "it is no brick"
     others = [brick for brick in one if brick.id != old]
-    if not all(brick.online is True and brick.id in whole for brick in others):
+    unproven = cluster.notes.unproven
+    if not all(b.online is True and b.id in whole and b.id not in unproven for b in others):
         return "another copy is not up or not known to be whole"
     words = [cluster.members[b.node or 0].caught_up for b in others if b.node in cluster.members]
     if len(words) < len(others) or not cluster.own.watch or set(words) != {cluster.own.watch}:
@@ -76,7 +77,7 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
         return "no quorum"
     gone = next(brick for brick in one if brick.id == old)
     leaves = gone.node in cluster.leaving and gone.online is True
-    if gone.online is not False and not leaves:
+    if gone.online is not False and not leaves and (gone.id not in unproven or gone.online is None):
         return "whether it is up is not known"
     return _tasks(volume) or _stays(cluster, gone, new, leaves=leaves)
 
@@ -85,7 +86,8 @@ def _stays(cluster: Cluster, gone: Brick, new: str, *, leaves: bool) -> str:
     """A brick that is down for a moment is nobody's to replace."""
     member = cluster.members.get(gone.node or 0)
     if new.split(":")[0] == gone.host:
-        return "" if member and gone.id in member.lost else "its node did not say that this brick is lost"
+        empty = gone.id in cluster.notes.unproven or (member and gone.id in member.lost)
+        return "" if empty else "neither did its node say that this brick is lost, nor is it unproven"
     return "" if leaves or gone.node in cluster.notes.away else "it has not been away"
 
 

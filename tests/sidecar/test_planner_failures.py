@@ -68,7 +68,8 @@ def test_the_last_good_copy_is_never_left_alone() -> None:
     """Mistake 23, glusterfs#895: the second brick of a set waits until the first is healed."""
     world = formed(1, 2)
     lose_disk(world, 2)
-    world.apply(world.decide().steps[0])
+    for step in world.decide().steps:
+        world.apply(step)
     world.down.clear()
     world.heals = 7
     world.decide()
@@ -155,12 +156,14 @@ def test_a_removal_that_waits_for_a_lost_brick_is_undone_so_that_a_new_one_can_c
     """glusterd commits only while all are up, and replaces nothing beside a removal: both would wait."""
     world = formed(1, 2, 3, 4)
     world.want(1, 2)
-    world.apply(world.decide().steps[0])
+    for step in world.decide().steps:
+        world.apply(step)
     world.pass_time()
     lose_disk(world, node)
     assert isinstance(world.decide().steps[-1], do.StopRemoval)
     while not any(isinstance(step, do.ReplaceBrick) for step in world.done):
-        world.apply(world.decide().steps[0])
+        for step in world.decide().steps:
+            world.apply(step)
     world.down.clear()
     assert world.run() == "steady"
     assert world.volume
@@ -276,7 +279,7 @@ def test_a_spare_takes_the_place_of_one_that_stays_away() -> None:
     world.decide()
     world.now += timedelta(seconds=600)
     steps = world.decide().steps
-    assert steps[0] == do.ReplaceBrick("data", brick(3), brick(5))
+    assert do.ReplaceBrick("data", brick(3), brick(5)) in steps
     world.run()
     assert do.StartRebalance("data") not in world.done, "it is healed: nothing is to be spread"
 

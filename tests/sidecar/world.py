@@ -256,6 +256,8 @@ class World:
                 self.notes = replace(self.notes, rebalance_bricks=bricks, rebalance_after=after)
             case do.NoteBalanced(bricks):
                 self.notes = replace(self.notes, balanced=bricks)
+            case do.NoteUnproven(bricks):
+                self.notes = replace(self.notes, unproven=bricks)
             case do.NoteHealth(whole, away):
                 self.notes = replace(self.notes, whole=whole, away=away)
             case do.DeletePod(name, _):

@@ -190,7 +190,8 @@ class SimulatedCluster:
             others = [b for b in volume.sets[index] if b != mine[0]]
             if all(map(self.gluster.up, others)):
                 behind = sum(self.gluster.pending(index, b) for b in others)
-            node.caught_up = node.serves and (node.caught_up or behind == 0)
+            proven = mine[0].id not in cluster.notes.unproven
+            node.caught_up = proven and node.serves and (node.caught_up or behind == 0)
             behind = 0 if node.caught_up else behind
         ready = report.readiness(cluster, behind)
         self.pods[node.number] = replace(self.pods[node.number], ready=ready.ready)
@@ -231,6 +232,14 @@ class SimulatedCluster:
                 self.notes = replace(self.notes, balanced=bricks)
             case do.NoteHealth():
                 self._note_health(step)
+            case do.NoteUnproven(bricks):
+                self.notes = replace(self.notes, unproven=bricks)
+            case do.GrantStart(number, asked):
+                self.documents[number].data[str(MemberKey.START_GRANTED)] = asked
+            case do.ReplaceBrick(_, _, new) if self.chance() < 0.2:
+                self.gluster.apply(node, step)
+                self.gluster.unmark(new)
+                raise Refused("commit failed on the node of the new brick")
             case do.DeletePod(name, uid):
                 for number, pod in self.pods.items():
                     if (pod.name, pod.uid) == (name, uid):

@@ -64,6 +64,8 @@ class Node:
     """Its disk: bricks that were ever made on it."""
     believed: dict[str, set[int]] = field(default_factory=dict)
     """What was on the disk that it lost: nobody accuses a brick of that until it has been replaced."""
+    unmarked: dict[str, set[int]] = field(default_factory=dict)
+    """Of a brick that was made by a command which failed halfway: what nobody knows that it lacks."""
     powered: bool = True
     side: int = 0
     """Of a partition: only nodes of the same side reach each other."""
@@ -148,7 +150,20 @@ class GlusterPool:
     def believed(self, brick: Brick) -> set[int]:
         """What the others of its set take it to have."""
         node = self.nodes.get(node_of(brick))
-        return node.folders.get(brick.path, node.believed.get(brick.path, set())) if node else set()
+        if node is None:
+            return set()
+        has = node.folders.get(brick.path, node.believed.get(brick.path, set()))
+        return has | node.unmarked.get(brick.path, set())
+
+    def unmark(self, new: str) -> None:
+        """Nobody has noted that the brick which was just made is empty."""
+        shared = self.main
+        assert shared
+        assert shared.volume
+        for home, one in zip(shared.homes, shared.volume.sets, strict=True):
+            for brick in one:
+                if brick.id == new:
+                    self.nodes[node_of(brick)].unmarked[brick.path] = set(home)
 
     def is_arbiter(self, volume: Volume, brick: Brick) -> bool:
         return volume.arbiter and volume.bricks.index(brick) % volume.replica == volume.replica - 1
@@ -169,7 +184,7 @@ class GlusterPool:
         assert volume is not None
         one, home = volume.sets[index], shared.homes[index]
         reached = [b for b in one if (n := self.up(b)) and n.side == side]
-        whole = [b for b in self.sources(volume, reached) if home <= (self.data(b) or set())]
+        whole = [b for b in self.sources(volume, reached) if home <= self.believed(b)]
         majority = 2 * len(reached) > volume.replica
         if volume.replica == 2:
             return reached if whole else []
@@ -215,9 +230,7 @@ class GlusterPool:
                     a, b = self.up(source), self.up(target)
                     if a is None or b is None or not self.linked(a, b):
                         continue
-                    for write in sorted(
-                        a.folders[source.path] & shared.homes[index] - b.folders[target.path]
-                    ):
+                    for write in sorted(a.folders[source.path] & shared.homes[index] - self.believed(target)):
                         if done < most:
                             b.folders[target.path].add(write)
                             done += 1
@@ -297,6 +310,7 @@ class GlusterPool:
 
     def lose_disk(self, node: Node) -> None:
         node.believed, node.folders, node.serves = {**node.believed, **node.folders}, {}, False
+        node.unmarked = {}
         node.shared, node.learned = Shared({node.number}), True
 
     def lost_writes(self) -> set[int]:
