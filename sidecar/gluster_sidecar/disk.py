@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+_BRICK: Final = re.compile(r"brick(?:-([0-9]+))?")
 
 
 def next_brick(mount: str, known: Collection[str] = ()) -> str | None:
-    """The first of `brick`, `brick-2`, `brick-3`... on the disk that does not exist and is not `known`:
-    paths of the volume's bricks on this node, which a blank disk does not have any more.
+    """`brick`, or `brick-2`, `brick-3`...: the one after the last that is on the disk or `known`, which are
+    paths of the volume's bricks on this node; a blank disk does not have those any more.
 
     A folder that once was a brick keeps its mark, and glusterd rightly refuses it for a brick of
     another life; so a node that comes back after it was drained gets a new folder beside the old.
     None if the disk cannot be read.
     """
     try:
-        taken = {entry.name for entry in Path(mount).iterdir()}
+        names = {entry.name for entry in Path(mount).iterdir()} | {Path(path).name for path in known}
     except OSError:
         return None
-    names = itertools.chain(["brick"], (f"brick-{n}" for n in itertools.count(2)))
-    paths = (str(Path(mount, name)) for name in names if name not in taken)
-    return next(path for path in paths if path not in known)
+    numbers = [int(match[1] or 1) for name in names if (match := _BRICK.fullmatch(name))]
+    return str(Path(mount, f"brick-{max(numbers) + 1}" if numbers else "brick"))
 
 
 def pending_heals(brick: str) -> int | None:

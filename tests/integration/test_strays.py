@@ -250,6 +250,10 @@ def test_a_replacement_that_fails_halfway_is_done_anew(pool: Pool, unharmed: Non
     failed = re.compile(r"replace-brick data \S+ (\S+) commit force: Commit failed")
     wait_for("it failed", lambda: failed.search(pool.log(1)) is not None, 120)
     pool.shell(4, f"mv {program}.away {program}")
-    wait_for("it is done", lambda: pool.data("gluster-status")["unproven"] == "", 120)
-    assert f"{HOST.format(4)}:{bricks(pool)[4][0]}" not in failed.findall(pool.log(1))
+    wait_for(
+        "it is done",
+        lambda: f"{HOST.format(4)}:{bricks(pool)[4][0]}" not in failed.findall(pool.log(1)),
+        120,
+    )
     all_well(pool)
+    assert pool.data("gluster-status")["unproven"] == ""

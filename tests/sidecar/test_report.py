@@ -115,6 +115,10 @@ def test_a_folder_that_was_a_brick_is_not_one_again(tmp_path: Path) -> None:
     assert disk.next_brick(str(mount)) == str(mount / "brick-2")
     assert disk.next_brick(str(mount), {str(mount / "brick-2")}) == str(mount / "brick-3")
     assert disk.next_brick(str(mount / "absent")) is None
+    (mount / "brick").rmdir()
+    assert disk.next_brick(str(mount), {str(mount / "brick-2")}) == str(mount / "brick-3"), (
+        "no name comes back"
+    )
 
 
 def test_a_disk_takes_writes_if_its_file_system_does_whatever_this_containers_mount_says() -> None:

@@ -89,8 +89,8 @@ class Node:
     def place(self) -> str:
         """As `disk.next_brick`."""
         taken = {b.path for b in self.own_bricks} | self.folders.keys()
-        names = ["/data/brick", *(f"/data/brick-{n}" for n in range(2, 100))]
-        return next(name for name in names if name not in taken)
+        numbers = [int(name.removeprefix("/data/brick").lstrip("-") or 1) for name in taken]
+        return f"/data/brick-{max(numbers) + 1}" if numbers else "/data/brick"
 
     @property
     def volume(self) -> Volume | None:
