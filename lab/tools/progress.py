@@ -109,6 +109,7 @@ def watch(
             progress.say(f"    {line}")
         said = next((line for line in reversed(lines) if line.strip()), f"status {process.returncode}")
         took = f"after {progress.elapsed:.0f} s"
+        path = path.replace(path.with_suffix(".failed.log"))  # the next try would write over it
         raise LabError(f"{progress.title} failed {took}: {said.strip()[-300:]}; all of it: {path}")
     return lines
 
