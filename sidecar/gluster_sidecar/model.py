@@ -193,6 +193,9 @@ class Volume:
         """The replica sets, as glusterd orders them."""
         return tuple(self.bricks[i : i + self.replica] for i in range(0, len(self.bricks), self.replica))
 
+    def bricks_of(self, host: str) -> tuple[Brick, ...]:
+        return tuple(brick for brick in self.bricks if brick.host == host)
+
     @property
     def all_online(self) -> bool:
         return self.detailed and all(brick.online is True for brick in self.bricks)
@@ -300,7 +303,7 @@ class Cluster:
         if pool.volume is None:
             return "no volume" if not pool.blank and self.me in self.notes.peers else ""
         # By name: a new brick in the place of one that was lost has not been down for as long as that one.
-        mine = sorted(brick.id for brick in pool.volume.bricks if brick.node == self.me)
+        mine = sorted(brick.id for brick in pool.volume.bricks_of(self.host(self.me)))
         lost = "lost" if self.own.lost else "down"
         down = pool.volume.started and pool.brick_running is False
         return f"{lost}: {', '.join(mine)}" if down else ""

@@ -126,11 +126,11 @@ class Observer:
         return self.run_directory / Path(RESTART_FILE).relative_to(RUN_DIRECTORY)
 
     def _own_brick_running(self, volume: Volume | None) -> bool | None:
-        mine = _paths(volume, host_name(self.identity.node, self.settings.namespace)) if volume else []
+        mine = volume.bricks_of(host_name(self.identity.node, self.settings.namespace)) if volume else ()
         running = self._processes()
         if not mine or running is None:
             return None
-        return all(path in running for path in mine)
+        return all(brick.path in running for brick in mine)
 
     def _processes(self) -> dict[str, str] | None:
         """As `Own.processes`; None if the daemon has not said yet."""
@@ -187,10 +187,6 @@ class Observer:
             log.warning("heals: %s", error)
             return volume
         return replace(volume, pending=parse.heals(answer), split_brain=parse.split_brain(answer))
-
-
-def _paths(volume: Volume, host: str) -> list[str]:
-    return [brick.path for brick in volume.bricks if brick.host == host]
 
 
 def _lost(cluster: Cluster) -> frozenset[str]:

@@ -143,7 +143,7 @@ def revive_bricks(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     pool, own = cluster.pool, cluster.own
     if pool is None or pool.volume is None or not pool.volume.started or pool.brick_running is not False:
         return
-    mine = {brick.id for brick in pool.volume.bricks if brick.node == cluster.me}
+    mine = {brick.id for brick in pool.volume.bricks_of(cluster.host(cluster.me))}
     if not own.lost and not mine & cluster.notes.unproven and own.writable and _may_restart(cluster):
         yield RestartGlusterd("its brick is not running")
 

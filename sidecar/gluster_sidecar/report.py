@@ -25,8 +25,7 @@ class Readiness:
 def own_brick(cluster: Cluster) -> Brick | None:
     """None also for one in the volume as an outcast remembers it."""
     volume = cluster.pool.volume if cluster.pool and not cluster.outcast else None
-    host = cluster.host(cluster.me)
-    return next((brick for brick in volume.bricks if brick.host == host), None) if volume else None
+    return next(iter(volume.bricks_of(cluster.host(cluster.me))), None) if volume else None
 
 
 def behind(one: Iterable[Brick], brick: Brick, counts: Mapping[str, int | None]) -> int | None:
