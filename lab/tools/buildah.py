@@ -43,8 +43,9 @@ class Store:
 
     @property
     def _run(self) -> Path:
-        """Must be empty after a reboot."""
-        return Path("/run") / f"gluster-lab-{self.folder.name}"
+        """Must be empty after a reboot. A cache beside this one has a store of the same name: in one
+        place, both would note their mounts in one file, and who is done first would remove it."""
+        return Path("/run") / f"gluster-lab-{self.folder.name}-{cache.digest(str(self.folder.absolute()))}"
 
     @property
     def _policy(self) -> tuple[str, str]:

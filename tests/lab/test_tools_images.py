@@ -56,6 +56,12 @@ def test_another_base_is_an_error_that_names_it(tmp_path: Path) -> None:
         buildah.check_base(tmp_path / "Dockerfile")
 
 
+def test_a_store_of_another_cache_works_in_another_place(tmp_path: Path) -> None:
+    """In one place, both would note their mounts in one file, and who is done first would remove it."""
+    commands = [buildah.Store(tmp_path / cache / "buildah-of-one-content").buildah("build") for cache in "ab"]
+    assert len({words[words.index("--runroot") + 1] for words in commands}) == 2
+
+
 def test_a_clone_shares_files_and_has_databases_of_its_own(tmp_path: Path) -> None:
     template, target = tmp_path / "template", tmp_path / "node/containerd"
     for name in ("metadata/meta.db", "content/blobs/sha256/abc"):
