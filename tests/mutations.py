@@ -303,8 +303,8 @@ LAWS: Final = (
     mutant(
         "law 3: between two actors",
         "planner",
-        "if silent := [other.id for other in others if not _answered(cluster, other)]:",
-        "if silent := [other.id for other in others if not other.online]:",
+        "b.id not in cluster.notes.last and not _answered(cluster, b)",
+        "not b.online",
         "test_planner_gaps.py::test_a_survivor_is_relied_on_once_its_node_has_answered_in_this_watch",
     ),
     mutant(
@@ -317,7 +317,7 @@ LAWS: Final = (
     mutant(
         "law 3: started while nobody looked",
         "planner",
-        "return not brick.online or (member is not None and bool(member.caught_up))",
+        "return noted or not brick.online or (member is not None and bool(member.caught_up))",
         "return True",
         "test_planner_gaps.py::test_a_survivor_that_was_started_in_the_gap_is_no_source",
     ),
@@ -331,9 +331,30 @@ LAWS: Final = (
     mutant(
         "law 3: the last copy is not relied on",
         "planner",
-        "if others and all(other.online is False and _said_lost(cluster, other) for other in others):",
-        "if others and all(other.online is False for other in others):",
+        "return bool(others) and all(b.online is False and _said_lost(cluster, b) for b in others)",
+        "return bool(others) and all(b.online is False for b in others)",
         "test_planner_gaps.py::test_the_last_copy_stays_one_while_its_glusterd_is_started_anew",
+    ),
+    mutant(
+        "law 3: a last copy that was never asked is one",
+        "planner",
+        "(brick.id in cluster.notes.last or (brick.online is True and _answered(cluster, brick)))",
+        "(brick.id in cluster.notes.last or brick.online is True)",
+        "test_planner_gaps.py::test_a_last_copy_that_was_never_asked_is_not_noted",
+    ),
+    mutant(
+        "law 3: a last copy stays one for ever",
+        "planner",
+        "and _is_left_alone(cluster, one, brick)",
+        "and (_is_left_alone(cluster, one, brick) or brick.id in cluster.notes.last)",
+        "test_planner_gaps.py::test_it_is_no_last_copy_any_more_once_there_is_another",
+    ),
+    mutant(
+        "law 3: a last copy is asked again",
+        "planner",
+        "b.id not in cluster.notes.last and not _answered(cluster, b)",
+        "not _answered(cluster, b)",
+        "test_planner_gaps.py::test_a_last_copy_that_could_be_relied_on_need_not_be_asked_again",
     ),
     mutant(
         "law 3: the last copy's glusterd is started anew without leave",

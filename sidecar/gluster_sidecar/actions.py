@@ -114,7 +114,10 @@ class GrantStart:
 
 @dataclass(frozen=True, slots=True)
 class NoteHealth:
+    """As the fields of `Notes`."""
+
     whole: frozenset[str]
+    last: frozenset[str]
     away: Mapping[int, datetime]
 
 

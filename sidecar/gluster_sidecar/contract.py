@@ -184,6 +184,9 @@ class StatusKey(StrEnum):
     WHOLE = "whole"
     """Bricks whose set was seen with nothing to heal and that have been up at every look since: only
     they are known to have every write. What is not noted is not known (law 4)."""
+    LAST = "lastCopies"
+    """Bricks that were whole, and had answered, when all others of their sets had lost their disks. Nobody
+    can take a write without such a one: it stays whole whatever is started anew, until another is made."""
     UNPROVEN = "unproven"
     """Bricks that were to be put in the place of others; here from before the command until it is known to
     have succeeded. One that failed halfway leaves an empty brick in the volume that nobody knows to be so:

@@ -108,9 +108,10 @@ class Executor:
             case GrantStart(node, asked):
                 body = {"data": {str(MemberKey.START_GRANTED): asked}}
                 self.api.merge(f"{self._maps}/{member_name(node)}", body)
-            case NoteHealth(whole, away):
+            case NoteHealth(whole, last, away):
                 since = "\n".join(f"{node}={at.isoformat()}" for node, at in sorted(away.items()))
-                self._note({StatusKey.WHOLE: _words(whole), StatusKey.AWAY: since})
+                words = {StatusKey.WHOLE: _words(whole), StatusKey.LAST: _words(last)}
+                self._note({**words, StatusKey.AWAY: since})
             case NoteUnproven(noted):
                 self._note({StatusKey.UNPROVEN: _words(noted)})
             case NoteRebalance(noted, after):

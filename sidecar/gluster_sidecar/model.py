@@ -100,6 +100,8 @@ class Notes:
     """Id of the rebalance that had been seen before that one; tells an old result from a new one."""
     whole: frozenset[str] = frozenset()
     """Bricks that are known to have every write."""
+    last: frozenset[str] = frozenset()
+    """Those of them that are all that is left of their sets."""
     watch: str = ""
     """Name of the actor's unbroken run of looks, as it told the other nodes."""
     unproven: frozenset[str] = frozenset()

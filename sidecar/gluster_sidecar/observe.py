@@ -277,6 +277,7 @@ def notes(item: Object | None) -> Notes:
         rebalance_bricks=frozenset(data.get(StatusKey.REBALANCE_BRICKS, "").split()),
         rebalance_after=data.get(StatusKey.REBALANCE_AFTER, ""),
         whole=frozenset(data.get(StatusKey.WHOLE, "").split()),
+        last=frozenset(data.get(StatusKey.LAST, "").split()),
         unproven=frozenset(data.get(StatusKey.UNPROVEN, "").split()),
         watch=data.get(StatusKey.WATCH, ""),
         away=_times(data.get(StatusKey.AWAY, "")),

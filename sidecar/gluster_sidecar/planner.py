@@ -262,8 +262,9 @@ def note_health(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     volume = _volume(cluster)
     if volume and volume.started and volume.detailed:
         whole, away = _whole(cluster, volume), _away(cluster, volume)
-        if whole != cluster.notes.whole or away != cluster.notes.away:
-            yield NoteHealth(whole, away)
+        last, notes = _last(cluster, volume, whole), cluster.notes
+        if (whole, last, away) != (notes.whole, notes.last, notes.away):
+            yield NoteHealth(whole, last, away)
 
 
 def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
@@ -292,13 +293,32 @@ def _stayed(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
 
     Where all others lost their disks nobody could: the last copy stays one while its glusterd is started
     anew, which looks as if it had been away (two disks lost at once were never replaced for that, seen on
-    11.1). What happened before they had lost them, between two looks, its own node's word tells here too.
+    11.1). What happened before they had lost them, between two looks, its own node's word tells here too,
+    unless it was noted since.
     """
-    others = [other for other in one if other != brick]
-    if others and all(other.online is False and _said_lost(cluster, other) for other in others):
+    if _is_left_alone(cluster, one, brick):
         member = cluster.holder(brick)
-        return not brick.online or (member is not None and bool(member.caught_up))
+        noted = brick.id in cluster.notes.last
+        return noted or not brick.online or (member is not None and bool(member.caught_up))
     return brick.online is True and _has_caught_up(cluster, brick)
+
+
+def _last(cluster: Cluster, volume: Volume, whole: frozenset[str]) -> frozenset[str]:
+    """The last copies: noted once they could be relied on, for they cannot be asked again. Whoever could tell
+    them what they lack after a start is gone, so their nodes never say again that they have caught up."""
+    return frozenset(
+        brick.id
+        for one, brick in _each(volume)
+        if brick.id in whole
+        and _is_left_alone(cluster, one, brick)
+        and (brick.id in cluster.notes.last or (brick.online is True and _answered(cluster, brick)))
+    )
+
+
+def _is_left_alone(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
+    """All others of its set lost their disks."""
+    others = [other for other in one if other != brick]
+    return bool(others) and all(b.online is False and _said_lost(cluster, b) for b in others)
 
 
 def _said_lost(cluster: Cluster, brick: Brick) -> bool:
@@ -741,7 +761,7 @@ def _unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...],
         return f"bricks {', '.join(down)} of the same set are not up"
     if unknown := [other.id for other in others if other.id not in cluster.notes.whole]:
         return f"bricks {', '.join(unknown)} may lack writes: they were away since the set was last whole"
-    if silent := [other.id for other in others if not _answered(cluster, other)]:
+    if silent := [b.id for b in others if b.id not in cluster.notes.last and not _answered(cluster, b)]:
         return f"the nodes of bricks {', '.join(silent)} have not said in this watch that they have caught up"
     peers = _pool(cluster).peers.values()
     connected = 1 + sum(map(_well, peers))

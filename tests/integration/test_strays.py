@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from collections.abc import Iterator
 
 import pytest
+from gluster_sidecar.contract import MemberKey, member_name
 
 from tests.integration.pool import HUB, Pool, run, running, wait_for
 from tests.integration.seen import (
@@ -75,6 +77,35 @@ def test_two_that_lost_their_disks_at_once_find_back_though_they_found_each_othe
     anew = "/data/brick-"
     wait_for("both have a new brick", lambda: all(anew in bricks(pool)[n][0] for n in (2, 4)), 240)
     all_well(pool)
+
+
+def test_the_last_copy_stays_one_though_its_machine_is_started_anew(pool: Pool, unharmed: None) -> None:
+    """Nobody is left who could tell what it lacks; that it lacks nothing was noted before."""
+    all_well(pool)
+    pool.signal(5, "sidecar", signal.SIGSTOP)
+    keep_waiting(pool, 5)
+    before = bricks(pool)[4][0]
+    replaced(pool, 4)
+    alone = f"{HOST.format(3)}:{bricks(pool)[3][0]}"
+    wait_for("it is noted", lambda: pool.data("gluster-status").get("lastCopies", "") == alone, 120)
+    pool.power_off(3)
+    pool.announce(3, ready=False)
+    wait_for("it is seen down", lambda: bricks(pool)[3][1] is False)
+    pool.power_on(3)
+    pool.announce(3)
+    wait_for("it is back", lambda: bricks(pool)[3][1] is True, 120)
+    assert bricks(pool)[4] == (before, False)
+    pool.signal(5, "sidecar", signal.SIGCONT)
+    wait_for("it has another beside it", lambda: bricks(pool)[4][0] != before and bricks(pool)[4][1], 120)
+    all_well(pool)
+    assert pool.data("gluster-status")["lastCopies"] == ""
+
+
+def keep_waiting(pool: Pool, node: int) -> None:
+    """The actor changes nothing as long as that node's sidecar does not say that its glusterd is another."""
+    asked = {str(key): "by a test" for key in (MemberKey.START_ASKED, MemberKey.START_GRANTED)}
+    patch = json.dumps({"data": asked})
+    pool.kubectl("patch", "configmap", member_name(node), "--type=merge", "-p", patch)
 
 
 def test_an_actor_that_is_cut_from_kubernetes_is_followed_by_the_next(pool: Pool, unharmed: None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from gluster_sidecar import actions as do
+from gluster_sidecar import planner
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import (
     Brick,
@@ -123,6 +125,7 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
             balanced=draw(some),
             rebalance_bricks=draw(some),
             whole=draw(st.just(frozenset(names)) | some),
+            last=draw(st.just(frozenset[str]()) | some),
             unproven=draw(st.sampled_from((frozenset[str](), frozenset(names[:1])))),
             away={n: long_ago for n in nodes if draw(st.booleans())},
             peers=frozenset(n for n in nodes if draw(st.booleans())),
@@ -142,6 +145,15 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
 def leading(cluster: Cluster) -> Cluster:
     """The same as server1 would see it if it were the one that looks and held the lease."""
     return replace(cluster, holds_lease=True, me=cluster.server1 or cluster.me)
+
+
+def once_noted(cluster: Cluster, settings: Settings) -> Cluster:
+    """What the actor sees once it has written down what it saw."""
+    step = next(iter(planner.plan(cluster, settings).steps), None)
+    if not isinstance(step, do.NoteHealth):
+        return cluster
+    notes = replace(cluster.notes, whole=step.whole, last=step.last, away=step.away)
+    return replace(cluster, notes=notes)
 
 
 def shuffled(cluster: Cluster) -> Cluster:

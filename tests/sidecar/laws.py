@@ -28,6 +28,8 @@ def _broken(cluster: Cluster, volume: Volume | None, whole: set[str], step: do.A
     match step:
         case do.ReplaceBrick(_, old, new):
             return _replacement(cluster, volume, whole, old, new)
+        case do.NoteHealth(noted, last, _):
+            return "" if last <= noted else "a last copy is not whole"
         case do.StartRemoval(_, bricks):
             if not volume or not _all_up(volume):
                 return "a brick is not known to be up"
@@ -62,8 +64,9 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
     unproven = cluster.notes.unproven
     if not all(b.online is True and b.id in whole and b.id not in unproven for b in others):
         return "another copy is not up or not known to be whole"
-    words = [cluster.members[b.node or 0].caught_up for b in others if b.node in cluster.members]
-    if len(words) < len(others) or not cluster.own.watch or set(words) != {cluster.own.watch}:
+    asked = [b for b in others if b.id not in cluster.notes.last]
+    words = [cluster.members[b.node or 0].caught_up for b in asked if b.node in cluster.members]
+    if len(words) < len(asked) or not cluster.own.watch or not set(words) <= {cluster.own.watch}:
         return "another copy's node did not say in this watch that it has caught up"
     away = {n for n, since in cluster.notes.away.items() if cluster.at - since >= timedelta(minutes=1)}
     if any(member.starts_anew and node not in away for node, member in cluster.members.items()):

@@ -13,6 +13,7 @@ from gluster_sidecar.model import Cluster, Own, Pool, Task, TaskState
 from gluster_sidecar.planner import Decision
 from gluster_sidecar.settings import Settings
 
+from tests.sidecar.clusters import once_noted
 from tests.sidecar.world import START, World, brick, host
 
 
@@ -60,7 +61,8 @@ def test_a_brick_that_was_just_made_is_not_replaced_on_a_word_about_the_one_befo
     cluster = world.cluster(1)
     for lost, replaced in ((brick(4), False), (f"{host(4)}:/data/brick-2", True)):
         said = replace(cluster.members[4], lost=frozenset({lost}))
-        decision = planner.plan(replace(cluster, members={**cluster.members, 4: said}), Settings())
+        seen = once_noted(replace(cluster, members={**cluster.members, 4: said}), Settings())
+        decision = planner.plan(seen, Settings())
         assert any(isinstance(step, do.ReplaceBrick) for step in decision.steps) is replaced
 
 
@@ -123,7 +125,7 @@ def test_a_survivor_that_others_accuse_is_no_source() -> None:
     assert cluster.pool.volume
     volume = replace(cluster.pool.volume, pending={brick(1): 0, brick(2): 3})
     decision = planner.plan(replace(cluster, pool=replace(cluster.pool, volume=volume)), Settings())
-    assert decision.steps == (do.NoteHealth(frozenset(), {}),)
+    assert decision.steps == (do.NoteHealth(frozenset(), frozenset(), {}),)
     mirrored = replace(volume, pending={brick(1): 3, brick(2): 0})
     assert (
         planner.plan(replace(cluster, pool=replace(cluster.pool, volume=mirrored)), Settings()).rule

@@ -10,16 +10,13 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import pytest
-from gluster_sidecar import actions as do
 from gluster_sidecar import planner
-from gluster_sidecar.model import Cluster
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar import laws
-from tests.sidecar.clusters import leading
+from tests.sidecar.clusters import leading, once_noted
 from tests.sidecar.test_planner_laws import formed, picture
 from tests.sidecar.world import WATCH
 
@@ -70,17 +67,9 @@ def test_no_state_of_six_nodes_breaks_a_law(replication: int, wanted: int) -> No
         cluster = leading(
             picture(base, asked(replication)[wanted], {n: STATES[name] for n, name in named.items()})
         )
-        for seen in (cluster, noted(cluster, settings)):
+        for seen in (cluster, once_noted(cluster, settings)):
             decision = planner.plan(seen, settings)
             assert laws.holds(seen, decision) == "", named
             rules[decision.rule] += 1
     assert {"note_health", "replace_lost", "replace_away"} <= rules.keys(), "what the laws are about is met"
     assert rules["drain" if wanted == 1 else "move_off" if wanted == 2 else "steady"]
-
-
-def noted(cluster: Cluster, settings: Settings) -> Cluster:
-    """What the actor sees once it has written down what it saw."""
-    step = next(iter(planner.plan(cluster, settings).steps), None)
-    if not isinstance(step, do.NoteHealth):
-        return cluster
-    return replace(cluster, notes=replace(cluster.notes, whole=step.whole, away=step.away))

@@ -258,8 +258,8 @@ class World:
                 self.notes = replace(self.notes, balanced=bricks)
             case do.NoteUnproven(bricks):
                 self.notes = replace(self.notes, unproven=bricks)
-            case do.NoteHealth(whole, away):
-                self.notes = replace(self.notes, whole=whole, away=away)
+            case do.NoteHealth(whole, last, away):
+                self.notes = replace(self.notes, whole=whole, last=last, away=away)
             case do.DeletePod(name, _):
                 (old,) = [p for p in self.pods.values() if p.name == name]
                 self.pods[old.node] = replace(old, name=f"{name}y", created=self.now, template=self.template)

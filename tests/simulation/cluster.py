@@ -259,7 +259,7 @@ class SimulatedCluster:
 
     def _note_health(self, step: do.NoteHealth) -> None:
         away: dict[int, datetime] = dict(step.away)
-        self.notes = replace(self.notes, whole=step.whole, away=away)
+        self.notes = replace(self.notes, whole=step.whole, last=step.last, away=away)
 
     def _let_go(self, number: int) -> None:
         """The stack takes controller and disk of a node that is not wanted."""
