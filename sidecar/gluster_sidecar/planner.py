@@ -62,6 +62,9 @@ command: the pool's commands were seen to take up to 8 s on a busy machine."""
 GONE_AFTER: Final = timedelta(seconds=60)
 """How long a node must have been away before what happens to it no longer matters to others."""
 
+JOINED_AFTER: Final = timedelta(minutes=3)
+"""How long a node may take to be in the pool again by starts of its own, which are `RESTART_AFTER` apart."""
+
 RESERVE: Final = 0.02
 """Part of a disk that a removal may not fill; glusterfs itself keeps the last 1 % (storage.reserve)."""
 
@@ -186,11 +189,13 @@ def start_asked(cluster: Cluster) -> str:
 
 
 def _stuck(cluster: Cluster) -> list[str]:
-    """Peers that are halfway in the pool. One that does not know the volume yet is not meant: it still joins
+    """Peers that are halfway in the pool. One that may not know the volume yet is given time: it still joins
     by starts of its own, which those of others would only disturb."""
-    peers = cluster.pool.peers.values() if cluster.pool else ()
-    joined = {cluster.host(node) for node in _hold_bricks(cluster)}
-    return sorted(peer.host for peer in peers if peer.halfway and peer.host in joined)
+    peers, since = cluster.pool.peers.values() if cluster.pool else (), cluster.own.unwell_since
+    patient = since is None or cluster.at - since < JOINED_AFTER
+    meant = _hold_bricks(cluster) if patient else cluster.members.keys()
+    hosts = {cluster.host(node) for node in meant}
+    return sorted(peer.host for peer in peers if peer.halfway and peer.host in hosts)
 
 
 OWN_RULES: Final[tuple[Rule, ...]] = (join_again, dissolve, revive_bricks, finish_joining)
@@ -271,8 +276,9 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
     found = set[str]()
     for one in volume.sets:
         unproven = cluster.notes.unproven & {brick.id for brick in one}
-        if volume.heals_of(one) == 0 and not _down(one) and not unproven:
-            found |= {brick.id for brick in one}
+        if volume.heals_of(one) == 0 and not _down(one):
+            # What an unproven brick lacks nobody knows; the others had everything when it was made.
+            found |= {brick.id for brick in one} - unproven
         else:
             # A brick that died and came back between two looks is told by its own node, which is not
             # Ready before it has caught up.
@@ -791,10 +797,10 @@ def _misses_changes(cluster: Cluster, brick: Brick) -> bool:
 
 def _replace(cluster: Cluster, volume: Volume, brick: Brick, new: str) -> Iterator[Step]:
     """The new brick is healed by its set, so the data is spread as it was: nothing is to be moved."""
-    unproven = cluster.notes.unproven & {b.id for b in volume.bricks} - {brick.id}
-    yield NoteUnproven(unproven | {new})
+    unproven = cluster.notes.unproven & {b.id for b in volume.bricks}
+    yield NoteUnproven(unproven | {new})  # and the old one: it may yet not be replaced
     yield ReplaceBrick(volume.name, brick.id, new)
-    yield NoteUnproven(unproven)
+    yield NoteUnproven(unproven - {brick.id})
     balanced = cluster.notes.balanced
     if brick.id in balanced:
         yield NoteBalanced(balanced - {brick.id} | {new})

@@ -52,7 +52,7 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
         return Readiness(False, "its disk is blank, but the pool knows it: it joins again")
     brick, volume = own_brick(cluster), cluster.pool.volume
     if cluster.outcast:
-        return Readiness(True, "the pool does not know it any more: waits to be invited again")
+        return Readiness(True, "the one that acts does not have it as a peer: waits to be invited")
     if brick is None or volume is None or not volume.started:
         return Readiness(True, "waits to be invited" if brick is None else "waits for the volume to start")
     if cluster.own.lost:

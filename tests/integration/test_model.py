@@ -148,6 +148,7 @@ def test_one_that_was_detached_while_it_was_away(twin: Twin) -> None:
     assert twin.does(1, do.DetachPeer(host(5))) == "taken"
     twin.on(5)
     twin.agree()
+    twin.agree(5)
     assert twin.does(1, do.ProbePeer(host(5))) == "taken"
     twin.agree()
     twin.agree(5)

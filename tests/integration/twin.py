@@ -22,7 +22,7 @@ from gluster_sidecar.settings import Settings
 from tests.integration.bare import KNOWN_FILE, NodeGluster, power_on
 from tests.integration.pool import Pool, wait_for
 from tests.integration.seen import MOUNT, answers
-from tests.simulation.pool import GlusterPool, Node, Refused, host, node_of
+from tests.simulation.pool import GlusterPool, Node, Refused, node_of
 
 
 @dataclass(frozen=True)
@@ -193,11 +193,7 @@ class Twin:
 
     def modelled(self, number: int) -> Seen:
         node, model = self.node(number), self.model
-        there = {n.number for n in model.connected(node)} if number in node.shared.peers else {number}
-        peers = {}
-        for other in sorted(node.shared.peers - {number}):
-            linked = model.linked(node, model.nodes[other])
-            peers[host(other)] = Peer(host(other), "", linked, other in there)
+        peers, there = model.peers(node), model.there(node)
         volume = node.volume
         if volume is not None and volume.started:
             online = [model.up(b) is not None and node_of(b) in there for b in volume.bricks]

@@ -218,7 +218,7 @@ def test_an_outcast_does_not_lead_and_says_that_it_waits() -> None:
     ready = report.readiness(cluster, None)
     said = report.own_member(cluster, ready, (1, 2, 3, 4), None, None)
     assert (ready.ready, said["state"], said["joined"], said["brick"]) == (True, "waiting", ready.why, "")
-    assert "does not know it" in said["why"]
+    assert "does not have it as a peer" in said["why"]
 
 
 def test_an_outcast_is_invited_again() -> None:

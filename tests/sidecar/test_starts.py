@@ -95,6 +95,20 @@ def test_it_does_not_ask_where_a_start_would_not_help_or_is_too_early() -> None:
         assert not starts(granted(other, 1, "")), why
 
 
+@pytest.mark.parametrize(("minutes", "asks"), [(2, False), (4, True)])
+def test_a_peer_without_a_brick_is_given_time_to_join_by_itself(minutes: int, asks: bool) -> None:
+    """A spare that lost its disk: who has it halfway refuses every brick on it (found by the simulation)."""
+    cluster = stuck()
+    spare = replace(cluster.members[2], state=MemberState.PEER)
+    since = cluster.at - minutes * MINUTE
+    cluster = replace(
+        cluster,
+        members={**cluster.members, 2: spare},
+        own=replace(cluster.own, unwell_since=since),
+    )
+    assert bool(words(cluster)["startAsked"]) is asks
+
+
 def test_leave_is_for_one_start() -> None:
     """A peer that is halfway still is another matter, and the actor may be at something else by then."""
     cluster = stuck()

@@ -67,6 +67,27 @@ def test_a_brick_that_is_not_known_to_be_put_in_to_the_end_is_replaced_though_it
     assert NEXT in world.notes.whole
 
 
+def test_the_others_of_its_set_are_whole_again_after_a_start_of_theirs() -> None:
+    """All of them were when it was made. What they missed since, it would have, and nobody has anything."""
+    world = failed_halfway()
+    world.down = {3}
+    world.decide()
+    world.down.clear()
+    world.heals = 1
+    assert replaced(world) == []
+    world.heals = 0
+    assert replaced(world) == [(NEW, NEXT)]
+    assert NEW not in world.notes.whole
+
+
+def test_it_stays_noted_until_it_has_been_replaced() -> None:
+    """The one that acts may die after the note and before the command (found by the simulation)."""
+    world = failed_halfway()
+    noted, _, cleared, *_ = world.decide().steps
+    assert noted == do.NoteUnproven(frozenset({NEW, NEXT}))
+    assert cleared == do.NoteUnproven(frozenset())
+
+
 def test_nobody_is_replaced_on_its_word() -> None:
     """The only copy with the data is lost now: that is a person's matter."""
     world = failed_halfway()

@@ -19,7 +19,8 @@ class History:
         settings = Settings(replication=self.replication, arbiter=arbiter)
         self.calm = False
         self.disks_lost = 0
-        self.cluster = SimulatedCluster(settings, lambda: 1 if self.calm else self.random.random())
+        luck = self.random.random
+        self.cluster = SimulatedCluster(settings, lambda: 1 if self.calm else luck(), luck)
         self.gluster = self.cluster.gluster
         self.spares = frozenset(range(90, 90 + self.random.choice((0, 0, 1))))
         self.wanted = frozenset(range(1, self.replication * self.random.choice((1, 2)) + 1))
@@ -85,18 +86,24 @@ class History:
             case "notice":
                 self.cluster.notice(node.number)
 
+    def follow_orders(self) -> None:
+        for node in self.gluster.nodes.values():
+            self.gluster.follow_orders(node)
+
     def lose_disk(self) -> None:
         node = self.some()
         if node is not None and not node.powered and self.gluster.may_lose_disk(node):
             self.cluster.log.append(f"-- disk {node.number}")
             self.gluster.lose_disk(node)
             self.disks_lost += 1
+            if self.random.random() < 0.5:
+                self.gluster.start(node)
 
     def step(self) -> None:
         draw = self.random.random()
         if draw < 0.45:
             node = self.some()
-            happens = self.fault if self.random.random() < 0.05 else (lambda: None)
+            happens = self.random.choice((self.fault, self.follow_orders, *20 * [lambda: None]))
             if node is not None:
                 self.turn(node.number, happens)
         elif draw < 0.60:
@@ -108,15 +115,18 @@ class History:
             self.gluster.move(self.random.choice((1, 100)))
         elif draw < 0.78:
             self.gluster.end_tasks()
-        elif draw < 0.88:
+        elif draw < 0.86:
             self.fault()
             self.everybody()
         elif draw < 0.90:
             self.lose_disk()
         elif draw < 0.93:
             self.change_of_mind()
-        elif draw < 0.96:
+        elif draw < 0.95:
+            self.follow_orders()
+        else:
             self.gluster.pass_time(self.random.choice((5, 60, 700)))
+            self.gluster.heal(self.random.choice((1, 100)))
             self.everybody()
         if self.todo and self.random.random() < 0.3:
             self.todo.pop(0)()
@@ -152,7 +162,8 @@ class History:
             self.todo.pop(0)()
         for node in list(self.gluster.nodes.values()):
             node.side, node.api = 0, True
-            self.gluster.start(node)
+            if not node.powered:
+                self.gluster.start(node)
         quiet = 0
         for _ in range(cycles):
             moved = False
@@ -163,6 +174,6 @@ class History:
             moved = self.gluster.end_tasks() or moved
             self.gluster.pass_time(61)
             quiet = 0 if moved else quiet + 1
-            if quiet == 3:
+            if quiet == 5:
                 return
         raise AssertionError("does not come to rest\n" + self.story())

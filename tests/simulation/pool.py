@@ -5,7 +5,9 @@ is acknowledged as AFR does: by a majority for three copies or more, by any bric
 two, and with an arbiter only beside a data brick that lacks nothing. Who has a write accuses who lacks it;
 that is what `heal info` counts. Nodes see peers of their own side only, report through documents of
 Kubernetes when it is their turn (so what others see of them is old), and are made ready or not by Kubernetes
-some time after it is true. Commands are refused where glusterd refuses them.
+some time after it is true. Commands are refused where glusterd refuses them. One that lost its disk and is
+let in again may stay halfway in the pool of some others, who refuse changes with it until their glusterd is
+another; while it is away, bricks go on, and what is changed without it has its consequences.
 
 What it does not imitate: clients of two copies that are cut off with the smaller side (nothing but a third
 copy helps them); overwritten and deleted files; split-brain; commands that take time; brick processes that
@@ -21,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from gluster_sidecar import actions as do
 from gluster_sidecar.contract import host_name, node_of_host
 from gluster_sidecar.memory import Memory
-from gluster_sidecar.model import Brick, Task, TaskState, Volume
+from gluster_sidecar.model import Brick, Peer, Task, TaskState, Volume
 
 NAMESPACE = "default"
 LOOKS_APART = timedelta(seconds=100)
@@ -67,6 +69,14 @@ class Node:
     unmarked: dict[str, set[int]] = field(default_factory=dict)
     """Of a brick that was made by a command which failed halfway: what nobody knows that it lacks."""
     powered: bool = True
+    ending: bool = False
+    """Its sidecar asked for another glusterd, and the one of before still answers."""
+    glusterd: bool = True
+    """It answers; the brick goes on without it."""
+    halfway: set[int] = field(default_factory=set)
+    """Peers that its glusterd has not quite let in, until it is started anew."""
+    knew: tuple[Brick, ...] = ()
+    """The volume's bricks when its glusterd ended."""
     side: int = 0
     """Of a partition: only nodes of the same side reach each other."""
     api: bool = True
@@ -127,8 +137,12 @@ class GlusterPool:
         assert len(found) <= 1, "two pools have a volume"
         return next(iter(found.values()), None)
 
-    def linked(self, one: Node, other: Node) -> bool:
+    def reaches(self, one: Node, other: Node) -> bool:
         return one.powered and other.powered and one.side == other.side
+
+    def linked(self, one: Node, other: Node) -> bool:
+        """Their glusterd answer each other."""
+        return self.reaches(one, other) and one.glusterd and other.glusterd
 
     def connected(self, me: Node) -> Iterator[Node]:
         """Nodes whose glusterd answers `me`, itself included."""
@@ -136,6 +150,21 @@ class GlusterPool:
             node = self.nodes.get(number)
             if node is not None and node.shared is me.shared and self.linked(me, node):
                 yield node
+
+    def there(self, me: Node) -> set[int]:
+        """Numbers of those nodes; of one that was detached while it was away, and reaches nobody, its own."""
+        return {me.number} if me.stranded else {node.number for node in self.connected(me)}
+
+    def peers(self, me: Node) -> dict[str, Peer]:
+        """As its glusterd has them: rejected if their disk was lost, until they are let in."""
+        there, found = self.there(me), {}
+        for number in sorted(me.shared.peers - {me.number}):
+            other = self.nodes.get(number)
+            connected = other is not None and self.linked(me, other) and not me.stranded
+            rejected = connected and number not in there
+            well = not rejected and number not in me.halfway
+            found[host(number)] = Peer(host(number), f"uuid-{number}", connected, well, rejected)
+        return found
 
     def up(self, brick: Brick) -> Node | None:
         """The node that serves the brick."""
@@ -228,7 +257,7 @@ class GlusterPool:
             for source in self.sources(shared.volume, one):
                 for target in one:
                     a, b = self.up(source), self.up(target)
-                    if a is None or b is None or not self.linked(a, b):
+                    if a is None or b is None or not self.reaches(a, b):
                         continue
                     for write in sorted(a.folders[source.path] & shared.homes[index] - self.believed(target)):
                         if done < most:
@@ -290,10 +319,29 @@ class GlusterPool:
         node.powered = node.serves = False
 
     def start(self, node: Node) -> None:
-        """Power back, or glusterd started anew: it learns the pool and starts its brick."""
+        """Power back, or a new pod: all processes are others."""
         node.powered, node.caught_up, node.memory = True, False, Memory(LOOKS_APART)
+        node.serves = False
+        self.start_glusterd(node)
+
+    def end_glusterd(self, node: Node) -> None:
+        node.ending = node.glusterd = False
+        node.knew = node.volume.bricks if node.volume else ()
+
+    def start_glusterd(self, node: Node) -> None:
+        """It learns the pool and starts its brick; anew, if the volume is another than it knew."""
+        node.ending, node.glusterd, node.halfway = False, True, set()
         node.learned = node.learned or node.number in node.shared.peers
+        changed = node.volume is not None and node.volume.bricks != node.knew
+        node.caught_up = node.caught_up and node.serves and not changed
         node.serves = bool(node.own_bricks) and not node.lost
+
+    def follow_orders(self, node: Node) -> None:
+        """The next that its daemon does for a sidecar that asked for another glusterd."""
+        if node.powered and node.ending:
+            self.end_glusterd(node)
+        elif node.powered and not node.glusterd:
+            self.start_glusterd(node)
 
     def may_lose_disk(self, node: Node) -> bool:
         """History leaves at least one copy of everything that lacks nothing, and blanks no disk before
@@ -369,6 +417,8 @@ class GlusterPool:
                 gone = self.nodes.get(node_of(old))
                 now = tuple(made if b.id == old else b for b in volume.bricks)
                 shared.volume = replace(volume, bricks=now)
+                if not self._finds_a_source(made):
+                    self.unmark(new)
                 if gone is not None and node_of(old) != node_of(new):
                     gone.serves = False
             case do.StartRebalance():
@@ -397,9 +447,22 @@ class GlusterPool:
         self.tasks += 1
         return Task(f"task-{self.tasks}", TaskState.RUNNING, bricks)
 
+    def _finds_a_source(self, new: Brick) -> bool:
+        """One whose glusterd is away is not found by a brick that is made in that moment: if it is the only
+        good one, the new one takes itself for good (seen on 11.1)."""
+        shared = self.main
+        assert shared
+        assert shared.volume
+        index, one = next((i, one) for i, one in enumerate(shared.volume.sets) if new in one)
+        up = [b for b in self.sources(shared.volume, one) if b != new and self.up(b)]
+        whole = [b for b in up if shared.homes[index] <= (self.data(b) or set())]
+        return not whole or any(self.nodes[node_of(b)].glusterd for b in whole)
+
     def _reach(self, me: Node, bricks: Iterable[Brick]) -> None:
-        there = {node.number for node in self.connected(me)}
-        _must(all(node_of(b) in there for b in bricks), "a brick's node is not connected")
+        there = {node.number: node for node in self.connected(me)}
+        numbers = {node_of(brick) for brick in bricks}
+        _must(numbers <= there.keys(), "a brick's node is not connected")
+        _must(not any(numbers & node.halfway for node in there.values()), "a peer is halfway in the pool")
 
     def _make(self, me: Node, bricks: Iterable[str]) -> tuple[Brick, ...]:
         made = tuple(Brick(name, path) for name, _, path in (text.partition(":") for text in bricks))
@@ -445,7 +508,11 @@ class GlusterPool:
             self.nodes[number].shared = Shared({number})
 
     def pass_time(self, seconds: float) -> None:
+        """In which daemons do what they were asked for."""
         self.now += timedelta(seconds=seconds)
+        for node in self.nodes.values():
+            while node.powered and (node.ending or not node.glusterd):
+                self.follow_orders(node)
 
 
 def _must(holds: bool, otherwise: str) -> None:
