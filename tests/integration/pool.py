@@ -44,7 +44,8 @@ HUB = "10.9.0.1"
 DISK_SIZE = "1G"
 LOCK_SECONDS = 240
 """glusterd itself takes away a volume's lock that somebody left, after three minutes (seen once in 27 growths
-and shrinks on a busy machine)."""
+and shrinks on a busy machine). A probe that is not answered is given up after two (seen once in some thirty
+returns with a blank disk, four pools on two cores)."""
 
 NODE_INIT = """
 set -e

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from gluster_sidecar.contract import MemberKey, member_name
 
-from tests.integration.pool import HUB, Pool, run, running, wait_for
+from tests.integration.pool import HUB, LOCK_SECONDS, Pool, run, running, wait_for
 from tests.integration.seen import (
     MOUNT,
     all_well,
@@ -49,7 +49,7 @@ def test_one_that_was_detached_while_it_was_away_is_let_in_again(pool: Pool, unh
     pool.want(*NODES, spares=(5,), grace=3600)
     pool.power_on(5)
     pool.announce(5)
-    wait_for("it is a peer again", lambda: state(pool, 5) == "peer", 120)
+    wait_for("it is a peer again", lambda: state(pool, 5) == "peer", LOCK_SECONDS)
     wait_for("all know it", lambda: pool.gluster(1, "pool", "list").count("Connected") == 5)
     wait_for("it knows all", lambda: pool.gluster(5, "pool", "list").count("Connected") == 5)
     assert pool.gluster(5, "volume", "info", "data").count(":/data/brick") == 4
@@ -75,7 +75,7 @@ def test_two_that_lost_their_disks_at_once_find_back_though_they_found_each_othe
         pool.signal(node, "sidecar", signal.SIGCONT)
     # The next folder but one, if a first try was refused halfway.
     anew = "/data/brick-"
-    wait_for("both have a new brick", lambda: all(anew in bricks(pool)[n][0] for n in (2, 4)), 240)
+    wait_for("both have a new brick", lambda: all(anew in bricks(pool)[n][0] for n in (2, 4)), LOCK_SECONDS)
     all_well(pool)
 
 
@@ -87,7 +87,7 @@ def test_the_last_copy_stays_one_though_its_machine_is_started_anew(pool: Pool, 
     before = bricks(pool)[4][0]
     replaced(pool, 4)
     alone = f"{HOST.format(3)}:{bricks(pool)[3][0]}"
-    wait_for("it is noted", lambda: pool.data("gluster-status").get("lastCopies", "") == alone, 120)
+    wait_for("it is noted", lambda: pool.data("gluster-status").get("lastCopies", "") == alone, LOCK_SECONDS)
     pool.power_off(3)
     pool.announce(3, ready=False)
     wait_for("it is seen down", lambda: bricks(pool)[3][1] is False)
@@ -96,7 +96,9 @@ def test_the_last_copy_stays_one_though_its_machine_is_started_anew(pool: Pool, 
     wait_for("it is back", lambda: bricks(pool)[3][1] is True, 120)
     assert bricks(pool)[4] == (before, False)
     pool.signal(5, "sidecar", signal.SIGCONT)
-    wait_for("it has another beside it", lambda: bricks(pool)[4][0] != before and bricks(pool)[4][1], 120)
+    wait_for(
+        "it has another beside it", lambda: bricks(pool)[4][0] != before and bricks(pool)[4][1], LOCK_SECONDS
+    )
     all_well(pool)
     assert pool.data("gluster-status")["lastCopies"] == ""
 
@@ -279,12 +281,12 @@ def test_a_replacement_that_fails_halfway_is_done_anew(pool: Pool, unharmed: Non
     wait_for("it is seen down", lambda: not bricks(pool)[4][1])
     replaced(pool, 4, off=False)
     failed = re.compile(r"replace-brick data \S+ (\S+) commit force: Commit failed")
-    wait_for("it failed", lambda: failed.search(pool.log(1)) is not None, 120)
+    wait_for("it failed", lambda: failed.search(pool.log(1)) is not None, LOCK_SECONDS)
     pool.shell(4, f"mv {program}.away {program}")
     wait_for(
         "it is done",
         lambda: f"{HOST.format(4)}:{bricks(pool)[4][0]}" not in failed.findall(pool.log(1)),
-        120,
+        LOCK_SECONDS,
     )
     all_well(pool)
     assert pool.data("gluster-status")["unproven"] == ""
