@@ -317,7 +317,7 @@ LAWS: Final = (
     mutant(
         "law 3: started while nobody looked",
         "planner",
-        "return noted or not brick.online or (member is not None and bool(member.caught_up))",
+        "return noted or not brick.online or _said_caught_up(cluster, brick)",
         "return True",
         "test_planner_gaps.py::test_a_survivor_that_was_started_in_the_gap_is_no_source",
     ),

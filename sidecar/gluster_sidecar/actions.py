@@ -166,6 +166,7 @@ class RemakeMember:
     node: int
 
 
+Note = NoteHealth | NoteUnproven | NoteRebalance | NoteBalanced
 Action = (
     ProbePeer
     | DetachPeer
@@ -181,10 +182,7 @@ Action = (
     | DeletePod
     | RestartGlusterd
     | GrantStart
-    | NoteHealth
-    | NoteUnproven
-    | NoteRebalance
-    | NoteBalanced
+    | Note
     | LiftFinalizer
     | HoldMember
     | RemakeMember

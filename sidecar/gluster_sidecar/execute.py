@@ -110,8 +110,9 @@ class Executor:
                 self.api.merge(f"{self._maps}/{member_name(node)}", body)
             case NoteHealth(whole, last, away):
                 since = "\n".join(f"{node}={at.isoformat()}" for node, at in sorted(away.items()))
-                words = {StatusKey.WHOLE: _words(whole), StatusKey.LAST: _words(last)}
-                self._note({**words, StatusKey.AWAY: since})
+                self._note(
+                    {StatusKey.WHOLE: _words(whole), StatusKey.LAST: _words(last), StatusKey.AWAY: since}
+                )
             case NoteUnproven(noted):
                 self._note({StatusKey.UNPROVEN: _words(noted)})
             case NoteRebalance(noted, after):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from . import disk, hosts, metrics, parse, planner, report, rest
-from .actions import Action, NoteBalanced, NoteHealth, NoteRebalance, NoteUnproven, Wait
+from .actions import Action, Note, Wait
 from .contract import PLAN_NAME, START_FILE, STATUS_NAME, MemberKey, endpoint_slice_name, member_name
 from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
 from .events import Events
@@ -287,7 +287,7 @@ class Loop:
                 self._announce(seen, None, decision.rule, self._failed, warning=True)
                 raise
             self._failed = ""
-            if not isinstance(step, NoteHealth | NoteRebalance | NoteBalanced | NoteUnproven):
+            if not isinstance(step, Note):
                 self._announce(seen, None, decision.rule, str(step))
             done = True
             # A long command must not let the lease run out under the ones that follow.

@@ -303,9 +303,8 @@ def _stayed(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
     unless it was noted since.
     """
     if _is_left_alone(cluster, one, brick):
-        member = cluster.holder(brick)
         noted = brick.id in cluster.notes.last
-        return noted or not brick.online or (member is not None and bool(member.caught_up))
+        return noted or not brick.online or _said_caught_up(cluster, brick)
     return brick.online is True and _has_caught_up(cluster, brick)
 
 
@@ -332,10 +331,14 @@ def _said_lost(cluster: Cluster, brick: Brick) -> bool:
     return member is not None and brick.id in member.lost
 
 
-def _has_caught_up(cluster: Cluster, brick: Brick) -> bool:
-    """As its own node said last, in whatever watch."""
+def _said_caught_up(cluster: Cluster, brick: Brick) -> bool:
+    """In whatever watch."""
     member = cluster.holder(brick)
-    return member is not None and bool(member.caught_up) and _ready(cluster.pod(member.node))
+    return member is not None and bool(member.caught_up)
+
+
+def _has_caught_up(cluster: Cluster, brick: Brick) -> bool:
+    return _said_caught_up(cluster, brick) and _ready(cluster.pod(brick.node or 0))
 
 
 def _accuses(cluster: Cluster, brick: Brick) -> bool:

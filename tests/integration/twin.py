@@ -87,6 +87,8 @@ class Twin:
         """
         try:
             self.model.apply(self.node(number), step)
+            while self.model.follow_orders(self.node(number)):  # the real one is waited for, too
+                pass
             model, why = "taken", ""
         except Refused as error:
             model, why = "refused", str(error)

@@ -25,6 +25,7 @@ from gluster_sidecar.model import (
 from gluster_sidecar.settings import Settings
 from hypothesis import strategies as st
 
+from tests.sidecar.notes import noted
 from tests.sidecar.world import NAMESPACE, START, WATCH, brick, host
 
 COUNTS = st.none() | st.integers(0, 2)
@@ -152,8 +153,7 @@ def once_noted(cluster: Cluster, settings: Settings) -> Cluster:
     step = next(iter(planner.plan(cluster, settings).steps), None)
     if not isinstance(step, do.NoteHealth):
         return cluster
-    notes = replace(cluster.notes, whole=step.whole, last=step.last, away=step.away)
-    return replace(cluster, notes=notes)
+    return replace(cluster, notes=noted(cluster.notes, step))
 
 
 def shuffled(cluster: Cluster) -> Cluster:

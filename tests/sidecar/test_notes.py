@@ -13,6 +13,7 @@ from gluster_sidecar.kubernetes import Api
 from gluster_sidecar.model import Notes
 from gluster_sidecar.settings import Settings
 
+from tests.sidecar.notes import noted
 from tests.sidecar.world import START, brick
 
 SOME, OTHER = frozenset({brick(1), brick(2)}), frozenset({brick(3)})
@@ -29,7 +30,7 @@ class Status:
 
 
 @pytest.mark.parametrize(
-    ("noted", "read"),
+    ("step", "read"),
     [
         (do.NoteHealth(SOME, OTHER, {2: START}), Notes(whole=SOME, last=OTHER, away={2: START})),
         (do.NoteHealth(frozenset(), frozenset(), {}), Notes()),
@@ -39,7 +40,8 @@ class Status:
     ],
     ids=["health", "nothing", "unproven", "balanced", "rebalance"],
 )
-def test_what_is_noted_is_read(noted: do.Action, read: Notes) -> None:
+def test_what_is_noted_is_read(step: do.Note, read: Notes) -> None:
     status = Status()
-    Executor(Settings(), Cli(), cast(Api, status)).apply(noted)
+    Executor(Settings(), Cli(), cast(Api, status)).apply(step)
     assert observe.notes({"data": status.data}) == read
+    assert noted(Notes(), step) == read

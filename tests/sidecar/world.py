@@ -28,6 +28,8 @@ from gluster_sidecar.model import (
 )
 from gluster_sidecar.settings import Settings
 
+from tests.sidecar.notes import noted
+
 NAMESPACE = "default"
 WATCH = "1@now"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -252,14 +254,8 @@ class World:
 
     def _apply_to_objects(self, step: do.Step) -> None:
         match step:
-            case do.NoteRebalance(bricks, after):
-                self.notes = replace(self.notes, rebalance_bricks=bricks, rebalance_after=after)
-            case do.NoteBalanced(bricks):
-                self.notes = replace(self.notes, balanced=bricks)
-            case do.NoteUnproven(bricks):
-                self.notes = replace(self.notes, unproven=bricks)
-            case do.NoteHealth(whole, last, away):
-                self.notes = replace(self.notes, whole=whole, last=last, away=away)
+            case do.NoteHealth() | do.NoteUnproven() | do.NoteRebalance() | do.NoteBalanced():
+                self.notes = noted(self.notes, step)
             case do.DeletePod(name, _):
                 (old,) = [p for p in self.pods.values() if p.name == name]
                 self.pods[old.node] = replace(old, name=f"{name}y", created=self.now, template=self.template)

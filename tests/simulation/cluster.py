@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from gluster_sidecar import actions as do
 from gluster_sidecar import observe, planner, report
@@ -29,6 +28,7 @@ from gluster_sidecar.model import (
 )
 from gluster_sidecar.settings import Settings
 
+from tests.sidecar.notes import noted
 from tests.simulation.pool import NAMESPACE, GlusterPool, Node, Refused, Shared, node_of
 
 
@@ -231,16 +231,8 @@ class SimulatedCluster:
 
     def _apply(self, node: Node, step: do.Action) -> None:
         match step:
-            case do.NoteRebalance(bricks, after):
-                self.notes = replace(self.notes, rebalance_bricks=bricks, rebalance_after=after)
-            case do.NoteBalanced(bricks):
-                self.notes = replace(self.notes, balanced=bricks)
-            case do.NoteHealth():
-                self._note_health(step)
-            case do.NoteUnproven(bricks):
-                self.notes = replace(self.notes, unproven=bricks)
-            case do.RestartGlusterd():
-                node.ending, node.restarted = True, self.gluster.now
+            case do.NoteHealth() | do.NoteUnproven() | do.NoteRebalance() | do.NoteBalanced():
+                self.notes = noted(self.notes, step)
             case do.ProbePeer():
                 before = node.shared
                 self.gluster.apply(node, step)
@@ -274,10 +266,6 @@ class SimulatedCluster:
         for other in self.gluster.connected(new):
             if other is not new and self.whim() < 0.3:
                 other.halfway.add(new.number)
-
-    def _note_health(self, step: do.NoteHealth) -> None:
-        away: dict[int, datetime] = dict(step.away)
-        self.notes = replace(self.notes, whole=step.whole, last=step.last, away=away)
 
     def _let_go(self, number: int) -> None:
         """The stack takes controller and disk of a node that is not wanted."""

@@ -186,13 +186,17 @@ class GlusterPool:
 
     def unmark(self, new: str) -> None:
         """Nobody has noted that the brick which was just made is empty."""
+        home, one = self._set_of(new)
+        brick = next(brick for brick in one if brick.id == new)
+        self.nodes[node_of(brick)].unmarked[brick.path] = set(home)
+
+    def _set_of(self, brick: str) -> tuple[set[int], tuple[Brick, ...]]:
+        """What belongs on its set, and the set."""
         shared = self.main
         assert shared
         assert shared.volume
-        for home, one in zip(shared.homes, shared.volume.sets, strict=True):
-            for brick in one:
-                if brick.id == new:
-                    self.nodes[node_of(brick)].unmarked[brick.path] = set(home)
+        sets = zip(shared.homes, shared.volume.sets, strict=True)
+        return next((home, one) for home, one in sets if brick in {b.id for b in one})
 
     def is_arbiter(self, volume: Volume, brick: Brick) -> bool:
         return volume.arbiter and volume.bricks.index(brick) % volume.replica == volume.replica - 1
@@ -336,12 +340,15 @@ class GlusterPool:
         node.caught_up = node.caught_up and node.serves and not changed
         node.serves = bool(node.own_bricks) and not node.lost
 
-    def follow_orders(self, node: Node) -> None:
-        """The next that its daemon does for a sidecar that asked for another glusterd."""
+    def follow_orders(self, node: Node) -> bool:
+        """The next that its daemon does for a sidecar that asked for another glusterd; False if nothing."""
         if node.powered and node.ending:
             self.end_glusterd(node)
         elif node.powered and not node.glusterd:
             self.start_glusterd(node)
+        else:
+            return False
+        return True
 
     def may_lose_disk(self, node: Node) -> bool:
         """History leaves at least one copy of everything that lacks nothing, and blanks no disk before
@@ -388,8 +395,7 @@ class GlusterPool:
                 shared.volume = Volume(name, False, replica, made, arbiter)
                 shared.homes = [set() for _ in shared.volume.sets]
             case do.RestartGlusterd():
-                me.restarted = self.now
-                self.start(me)
+                me.ending, me.restarted = True, self.now
             case _:
                 volume = me.volume
                 _must(volume is not None, "no volume")
@@ -417,7 +423,7 @@ class GlusterPool:
                 gone = self.nodes.get(node_of(old))
                 now = tuple(made if b.id == old else b for b in volume.bricks)
                 shared.volume = replace(volume, bricks=now)
-                if not self._finds_a_source(made):
+                if not self._finds_a_source(shared.volume, made):
                     self.unmark(new)
                 if gone is not None and node_of(old) != node_of(new):
                     gone.serves = False
@@ -447,15 +453,12 @@ class GlusterPool:
         self.tasks += 1
         return Task(f"task-{self.tasks}", TaskState.RUNNING, bricks)
 
-    def _finds_a_source(self, new: Brick) -> bool:
+    def _finds_a_source(self, volume: Volume, new: Brick) -> bool:
         """One whose glusterd is away is not found by a brick that is made in that moment: if it is the only
         good one, the new one takes itself for good (seen on 11.1)."""
-        shared = self.main
-        assert shared
-        assert shared.volume
-        index, one = next((i, one) for i, one in enumerate(shared.volume.sets) if new in one)
-        up = [b for b in self.sources(shared.volume, one) if b != new and self.up(b)]
-        whole = [b for b in up if shared.homes[index] <= (self.data(b) or set())]
+        home, one = self._set_of(new.id)
+        up = [b for b in self.sources(volume, one) if b != new and self.up(b)]
+        whole = [b for b in up if home <= (self.data(b) or set())]
         return not whole or any(self.nodes[node_of(b)].glusterd for b in whole)
 
     def _reach(self, me: Node, bricks: Iterable[Brick]) -> None:
@@ -511,8 +514,8 @@ class GlusterPool:
         """In which daemons do what they were asked for."""
         self.now += timedelta(seconds=seconds)
         for node in self.nodes.values():
-            while node.powered and (node.ending or not node.glusterd):
-                self.follow_orders(node)
+            while self.follow_orders(node):
+                pass
 
 
 def _must(holds: bool, otherwise: str) -> None:
