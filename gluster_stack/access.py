@@ -25,7 +25,23 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         (
             "list",  # who is there, how old, at which address: the order of seniority, the hosts file
             "watch",  # ... and to be told of changes instead of asking
-            "delete",  # one of an older template is made anew by its controller
+            "delete",  # one of an older template is replaced by its controller
+        ),
+    ),
+    (
+        "",
+        "replicationcontrollers",
+        (
+            "list",  # which template a node's pod shall have, and what its disk may hold
+            "watch",  # ... and to be told of changes instead of asking
+        ),
+    ),
+    (
+        "",
+        "persistentvolumeclaims",
+        (
+            "list",  # what a node's disk may hold
+            "watch",  # ... and to be told of changes instead of asking
         ),
     ),
     (
@@ -35,8 +51,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
             "list",  # members, plan and status
             "watch",  # ... and to be told of changes instead of asking
             "get",  # the plan is read afresh right before a finalizer is lifted
-            "patch",  # a node's report, the plan's `settled`, the finalizer
-            "create",  # a member that is wanted again while its object was already going
+            "patch",  # a node's report, `settled`, the finalizer
+            "create",  # a member that the plan names and that somebody deleted
         ),
     ),
     (

@@ -18,7 +18,8 @@ from gluster_stack.claim import GlusterClaim
 from gluster_stack.client import declare_client_entry
 from gluster_stack.driver import declare_driver
 from gluster_stack.foundation import Say, declare_foundation, refuse
-from gluster_stack.membership import declare_plan, declare_status
+from gluster_stack.guard import declare_guard
+from gluster_stack.membership import declare_plan, declare_settled, declare_status
 from gluster_stack.node import DISK_DRIVER, Common, GlusterNode
 from gluster_stack.pod import mark_of
 from gluster_stack.protection import declare_protection, refuse_smaller
@@ -71,6 +72,7 @@ class GlusterCluster(pulumi.ComponentResource):
             *declare_scheduling(name, args, child),
             declare_status(name, args, child),
         )
+        guard = declare_guard(name, args, child)
         clients = declare_client_entry(name, args, child)
         storage_class = _declare_storage_class(name, args, child)
         mark = mark_of(args)
@@ -79,18 +81,19 @@ class GlusterCluster(pulumi.ComponentResource):
         whole = pulumi.ResourceOptions(parent=self, providers=[provider], protect=args.protect_disks)
         schedule = declare_schedule(name, args, own)
         common = Common(
-            *(name, args, mark, foundation, storage_class, shared, schedule),
+            *(name, args, mark, foundation, storage_class, guard, shared, schedule),
             never_smaller=refuse_smaller(name, say),
         )
         self.nodes = tuple(GlusterNode(common, node, whole) for node in args.nodes())
         self.plan = declare_plan(name, args, mark, [node.member for node in self.nodes], child)
-        last: list[pulumi.Resource] = [self.plan, *clients]
+        settled = declare_settled(name, args, mark, self.plan, child)
+        last: list[pulumi.Resource] = [settled, *clients]
         driver = declare_driver(name, args, shared, child)
         self.claim = GlusterClaim(
             *(name, args, args.cluster_name, args.namespace),
-            # The plan, too: a destroy then stops at a claim that pods still use, before it takes anything
-            # from them.
-            after=[*driver, self.plan, *clients],
+            # The settled object, too: a destroy then stops at a claim that pods still use, before it takes
+            # the plan or anything else from them.
+            after=[*driver, settled, *clients],
             opts=pulumi.ResourceOptions(parent=self, providers=[provider], depends_on=[foundation]),
         )
         last += [self.claim.claim]

@@ -90,6 +90,11 @@ def priority_class(namespace: str) -> str:
     return f"{namespace}-gluster"
 
 
+def guard_policy(namespace: str) -> str:
+    """Admission policies belong to no namespace, so the namespace is in the name."""
+    return f"{namespace}-gluster"
+
+
 def region(zone: str) -> str:
     """
     >>> region("us-central1-b")

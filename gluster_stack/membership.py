@@ -1,7 +1,8 @@
 """The objects by which stack and sidecars agree on who is a member (contract.py).
 
-Order is everything here. Pulumi deletes dependents first: on a shrink the member goes before its
-controller, and its finalizer holds it until the node's data is elsewhere. On a destroy the plan
+Order is everything here. Pulumi updates before it deletes: on a shrink the plan changes first, which begins
+the drain, and `up` waits for it at the settled object. Then Pulumi deletes dependents first: the member goes
+before its controller, and its finalizer holds it until the node's data is elsewhere. On a destroy the plan
 goes before the members, which tells the sidecars that nothing is to be moved.
 """
 
@@ -13,7 +14,7 @@ from typing import Final
 
 import pulumi
 from gluster_sidecar import contract
-from gluster_sidecar.contract import Kind, MemberKey, PlanKey
+from gluster_sidecar.contract import Kind, MemberKey, PlanKey, SettledKey
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
@@ -23,10 +24,11 @@ from gluster_stack.args import GlusterClusterArgs
 JOIN_TIMEOUT: Final = "20m"
 """A machine may have to fetch the image and attach the disk first."""
 
-DRAIN_TIMEOUT: Final = "6h"
-"""Moving 1 TB at 50 MB/s. The value of the last `up` counts when the object is deleted, so it must
-be long from the first. Running out loses nothing: the finalizer holds on, the next `up` goes on."""
+DRAIN_MINUTES: Final = 360
+"""Moving 1 TB at 50 MB/s. Running out loses nothing: the drain goes on, and the next `up` waits again."""
 
+DRAIN_TIMEOUT: Final = f"{DRAIN_MINUTES // 60}h"
+"""The value of the last `up` counts when an object is deleted, so it must be long from the first."""
 
 ROLL_MINUTES: Final = 10
 """For each node: its pod is made anew, and what was written meanwhile is healed."""
@@ -102,22 +104,47 @@ def declare_plan(
     members: Sequence[core.ConfigMap],
     opts: pulumi.ResourceOptions,
 ) -> core.ConfigMap:
-    """What is wanted, and where `up` waits until the cluster is that; gone means teardown."""
-    data = plan_data(args, template_mark)
-    minutes = max(20, ROLL_MINUTES * len(members))
+    """What is wanted. Nothing is waited for here: an update whose wait is interrupted is not in Pulumi's
+    state, and what the API says then differs from what Pulumi believes."""
     return core.ConfigMap(
         f"{name}-plan",
         metadata=meta.ObjectMetaArgs(
             name=contract.PLAN_NAME,
             namespace=args.namespace,
             labels={**layout.cluster_labels(args.cluster_name), contract.KIND_LABEL: str(Kind.PLAN)},
-            annotations=wait_for(f".data.{PlanKey.SETTLED}", contract.settled_mark(data)),
         ),
-        data=data,
+        data=plan_data(args, template_mark),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*members])),
+    )
+
+
+def declare_settled(
+    name: str,
+    args: GlusterClusterArgs,
+    template_mark: str,
+    plan: core.ConfigMap,
+    opts: pulumi.ResourceOptions,
+) -> core.ConfigMap:
+    """Where `up` waits until the cluster is as the plan asks: joined, rolled, and drained of what leaves."""
+    mark = contract.settled_mark(plan_data(args, template_mark))
+    minutes = max(DRAIN_MINUTES, ROLL_MINUTES * len(args.nodes()))
+    return core.ConfigMap(
+        f"{name}-settled",
+        metadata=meta.ObjectMetaArgs(
+            name=contract.SETTLED_NAME,
+            namespace=args.namespace,
+            labels={**layout.cluster_labels(args.cluster_name), contract.KIND_LABEL: str(Kind.SETTLED)},
+            annotations={
+                **wait_for(f".data.{SettledKey.SETTLED}", mark),
+                # The leader changes our field as well (`SettledKey.PLAN`).
+                "pulumi.com/patchForce": "true",
+            },
+        ),
+        data={str(SettledKey.PLAN): mark},
         opts=pulumi.ResourceOptions.merge(
             opts,
             pulumi.ResourceOptions(
-                depends_on=[*members],
+                depends_on=[plan],
                 custom_timeouts=pulumi.CustomTimeouts(create=JOIN_TIMEOUT, update=f"{minutes}m"),
             ),
         ),

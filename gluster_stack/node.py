@@ -15,6 +15,7 @@ from pulumi_kubernetes.storage import v1 as storage
 
 from gluster_stack import layout
 from gluster_stack.args import GlusterClusterArgs
+from gluster_stack.guard import declare_hold_rights
 from gluster_stack.membership import declare_member, wait_for
 from gluster_stack.pod import pod_template
 from gluster_stack.snapshots import attach_schedule
@@ -44,6 +45,8 @@ class Common:
     foundation: pulumi.Output[pulumi.Resource]
     """Before anything: it fails where a setting has changed that must not."""
     storage_class: storage.StorageClass
+    guard: Sequence[pulumi.Resource]
+    """What keeps claims and controllers from being deleted; it must outlive them."""
     shared: Sequence[pulumi.Resource]
     """What must be there before a sidecar starts."""
     schedule: gcp.compute.ResourcePolicy | None
@@ -64,11 +67,16 @@ class GlusterNode(pulumi.ComponentResource):
         self._common, self._args, self._node, self._name = common, common.args, node, own
         self.disk = self._declare_disk()
         volume = self._declare_volume()
-        claim = self._declare_claim([volume, common.storage_class])
+        claim = self._declare_claim([volume, common.storage_class, *common.guard])
         service = self._declare_service()
-        self.controller = self._declare_controller([claim, service, *common.shared])
+        self.controller = self._declare_controller([claim, service, *common.guard, *common.shared])
         child = pulumi.ResourceOptions(parent=self)
-        before = [self.controller, *common.shared]
+        rights = pulumi.ResourceOptions(parent=self, depends_on=[*common.shared])
+        before = [
+            self.controller,
+            *declare_hold_rights(own, common.args, node, rights),
+            *common.shared,
+        ]
         if common.schedule:
             # Before the member, so that a member that must not be deleted keeps it too.
             before.append(attach_schedule(own, common.args, node, self.disk, common.schedule, child))

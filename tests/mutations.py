@@ -176,8 +176,8 @@ MISTAKES: Final = (
     mutant(
         "20",
         "planner",
-        "if node == cluster.me or member.terminating or cluster.host(node) in pool.peers:",
-        "if member.terminating or cluster.host(node) in pool.peers:",
+        "if node == cluster.me or node in cluster.leaving or cluster.host(node) in pool.peers:",
+        "if node in cluster.leaving or cluster.host(node) in pool.peers:",
         "test_mistakes.py::test_nobody_probes_itself",
     ),
     mutant(

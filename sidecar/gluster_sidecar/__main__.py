@@ -13,7 +13,7 @@ from typing import Final
 
 from . import health as health_server
 from . import planner
-from .contract import KIND_LABEL
+from .contract import CLUSTER_LABEL, KIND_LABEL, NODE_LABEL
 from .errors import ApiError, SettingsError
 from .events import Events
 from .execute import Executor
@@ -74,7 +74,12 @@ def _run(settings: Settings, identity: Identity, api: Api, *, dry_run: bool) -> 
     for mirror in (pods, documents):
         mirror.start()
     gluster = Cli(tally=api.tally)
-    observer = Observer(settings, identity, gluster, pods.objects, documents.objects)
+    ours = {"labelSelector": f"{CLUSTER_LABEL}={settings.cluster_name},{NODE_LABEL}"}
+    observer = Observer(
+        *(settings, identity, gluster, pods.objects, documents.objects),
+        controllers=Mirror(api, f"{core}/replicationcontrollers", ours, wake.set),
+        claims=Mirror(api, f"{core}/persistentvolumeclaims", ours, wake.set),
+    )
     loop = Loop(
         settings=settings,
         observer=observer,

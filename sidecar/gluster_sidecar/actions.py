@@ -91,7 +91,7 @@ class ReplaceBrick:
 
 @dataclass(frozen=True, slots=True)
 class DeletePod:
-    """Its controller makes it anew, from the template of now. Carried out only on this very pod."""
+    """Its controller creates another from its template of today. Carried out only on this very pod."""
 
     name: str
     uid: str
@@ -143,9 +143,36 @@ class NoteBalanced:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteReplaced:
+    """As `Notes.replaced`: before a replacement, and before what was replaced once is removed by a
+    removal."""
+
+    bricks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldData:
+    """Writes on a node's controller and claim which bricks on its disk may hold data: from then on the API
+    server refuses to delete them. Fails if they are being deleted already."""
+
+    node: int
+    bricks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseData:
+    """Lets a node's controller and claim be deleted. Carried out only if the plan is still `plan`; without
+    one, only if every member is being deleted."""
+
+    node: int
+    plan: frozenset[int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class LiftFinalizer:
     """Lets Kubernetes finish the deletion of a member object. Carried out only if the plan is still
-    `plan` (None: there is none): a stale view of it once lost a node undrained (facts/pulumi 7)."""
+    `plan` (None: there is none): a stale view of it once lost a node undrained
+    (facts/pulumi 7)."""
 
     node: int
     plan: frozenset[int] | None
@@ -161,12 +188,12 @@ class HoldMember:
 
 @dataclass(frozen=True, slots=True)
 class RemakeMember:
-    """Makes a wanted member object anew that was deleted and then wanted again."""
+    """Creates the member object of a node that the plan names, should somebody have deleted it."""
 
     node: int
 
 
-Note = NoteHealth | NoteUnproven | NoteRebalance | NoteBalanced
+Note = NoteHealth | NoteUnproven | NoteRebalance | NoteBalanced | NoteReplaced
 Action = (
     ProbePeer
     | DetachPeer
@@ -183,6 +210,8 @@ Action = (
     | RestartGlusterd
     | GrantStart
     | Note
+    | HoldData
+    | ReleaseData
     | LiftFinalizer
     | HoldMember
     | RemakeMember

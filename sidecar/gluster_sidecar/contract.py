@@ -10,7 +10,9 @@ ReplicationController     `gluster-<n>`: one pod of two containers on the networ
 Service                   `gluster-<n>`: headless; its DNS name is the node's name in the pool
 ConfigMap (member)        `gluster-member-<n>`: its existence means "node n shall be a member",
                           its deletion means "drain node n"; the finalizer holds it until then
-ConfigMap (plan)          `gluster-plan`: which nodes the stack wants; gone means "teardown"
+ConfigMap (plan)          `gluster-plan`: what the stack wants of the cluster as a whole. Where it is
+                          gone and every member is being deleted, the cluster is torn down
+ConfigMap (settled)       `gluster-settled`: whether all of that holds; `pulumi up` waits for it
 ConfigMap (status)        `gluster-status`: the whole cluster in one document, for people
 Service + EndpointSlice   `<cluster name>`: where clients fetch the volume file
 Lease                     `gluster-actor`: the one sidecar that may change the cluster
@@ -44,8 +46,15 @@ NODE_LABEL: Final = f"{DOMAIN}/node"
 """On a node's pod and member object; the node's number."""
 
 TEMPLATE_ANNOTATION: Final = f"{DOMAIN}/template"
-"""On a node's pod: `template_mark` of the template it was made from. A pod whose mark is not the
-plan's is outdated, for a ReplicationController does not replace pods when its template changes."""
+"""On a pod and in its controller's template: `template_mark` of that template. A pod whose mark is not its
+controller's is outdated, for a ReplicationController does not replace pods when its template changes."""
+
+BRICKS_ANNOTATION: Final = f"{DOMAIN}/bricks"
+"""On a node's controller and claim, written by the leader: paths of the bricks on the node's disk that may
+hold data of the volume, separated by spaces. It is written before a brick is made and emptied once the
+disk is proven to hold nothing that is needed. While it is not empty the API server refuses to delete the
+object, by the policy that the stack declares (`gluster_stack/guard.py`), whoever asks and whatever they
+believe."""
 
 FIELD_MANAGER: Final = "gluster-sidecar"
 """Who writes status. Must not begin with `kubectl`: the Pulumi provider takes such fields over."""
@@ -82,6 +91,7 @@ PROBLEM_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/problem"
 class Kind(StrEnum):
     MEMBER = "member"
     PLAN = "plan"
+    SETTLED = "settled"
     STATUS = "status"
 
 
@@ -130,6 +140,12 @@ class MemberKey(StrEnum):
     """Written by the actor: the `START_ASKED` that it has given leave to, once."""
     ORDER = "order"
     """Written by the actor: why what the stack asks of the node is not done; empty when it is."""
+    PLANNED = "planned"
+    """`true` once the plan has named the node. A member that the plan does not name is new if it was never
+    planned, for the stack writes the plan after the members; otherwise it leaves."""
+    LEFT = "left"
+    """Of a node that leaves and holds no brick of the volume any more: what a walk through the brick
+    folders on its disk found, as by `format_left`; empty while that is not known."""
 
 
 class MemberState(StrEnum):
@@ -152,20 +168,29 @@ class PlanKey(StrEnum):
     SPARES = "spares"
     """Written by the stack: nodes that wait to take the place of one that stays away."""
     TEMPLATE = "template"
-    """Written by the stack: `template_mark` that every node's pod shall have; empty for any."""
+    """Written by the stack: `template_mark` that every node's pod shall have; empty for any. It is what
+    `settled` waits for. Which pods are replaced, their controllers say (`TEMPLATE_ANNOTATION`)."""
     OPTIONS = "options"
     """Written by the stack: volume options as a JSON object of texts; they win over our own."""
     GRACE = "graceSeconds"
     """Written by the stack: seconds that a node may stay away before a spare takes its place."""
+
+
+DECLARED: Final = tuple(PlanKey)
+"""What the stack writes into the plan; nobody else writes there."""
+
+
+class SettledKey(StrEnum):
+    """Data of the settled object. It is apart from the plan, so that an interrupted wait leaves the plan in
+    Pulumi's state as it is in the API: Pulumi's provider forgets an update whose wait was cancelled."""
+
+    PLAN = "plan"
+    """Written by the stack: `settled_mark` of the plan that `up` waits for. The actor empties it while
+    that plan does not hold and puts it back when it does: a preview after a refresh then shows the
+    difference, and the next `up` waits again."""
     SETTLED = "settled"
-    """Written by the actor: `settled_mark` of what the stack wrote, once all of it holds, else what is
-    missing (as `WHY`); `up` waits for this field and shows what it holds."""
-    WHY = "why"
-    """Written by the actor: what the cluster still waits for."""
-
-
-DECLARED: Final = (PlanKey.NODES, PlanKey.SPARES, PlanKey.TEMPLATE, PlanKey.OPTIONS, PlanKey.GRACE)
-"""What the stack writes into the plan."""
+    """Written by the actor: `settled_mark` of the plan once all of it holds, else what is missing; `up`
+    waits for this field and shows what it holds."""
 
 
 class StatusKey(StrEnum):
@@ -191,6 +216,9 @@ class StatusKey(StrEnum):
     """Bricks that were to be put in the place of others; here from before the command until it is known to
     have succeeded. One that failed halfway leaves an empty brick in the volume that nobody knows to be so:
     its set looks whole, and clients miss files (seen on 11.1)."""
+    REPLACED = "replaced"
+    """Bricks whose place in the volume another has taken: what is left on their disks is needed only until
+    the copies in the volume are in sync."""
     WATCH = "watch"
     """Name of the actor's unbroken run of looks. What is noted as whole was seen by those who acted before,
     too; in between a brick may have been away and back, so each node must have answered this name by
@@ -237,6 +265,7 @@ def member_name(node: int) -> str:
 
 
 PLAN_NAME: Final = "gluster-plan"
+SETTLED_NAME: Final = "gluster-settled"
 STATUS_NAME: Final = "gluster-status"
 LEASE_NAME: Final = "gluster-actor"
 
@@ -255,7 +284,7 @@ def format_nodes(nodes: Iterable[int]) -> str:
 
 
 def settled_mark(data: Mapping[str, str]) -> str:
-    """What `PlanKey.SETTLED` says once everything that the stack wrote into the plan holds.
+    """What `SettledKey.SETTLED` says once everything that the stack wrote into the plan holds.
 
     The nodes for a person, and a digest, so that a change of anything else is waited for too.
 
@@ -265,6 +294,34 @@ def settled_mark(data: Mapping[str, str]) -> str:
     declared = {str(key): data.get(key, "") for key in DECLARED}
     digest = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:8]
     return f"{data.get(PlanKey.NODES, '')}@{digest}"
+
+
+LEFT_NAMES: Final = 5
+"""Names of files that `format_left` keeps of each folder."""
+
+
+def format_left(found: Mapping[str, tuple[int, Iterable[str]]]) -> str:
+    """By brick folder: how many files a walk found there, and the names of the first few.
+
+    >>> format_left({"/data/brick": (0, [])})
+    '{"/data/brick": [0]}'
+    >>> parse_left(format_left({"/data/brick": (2, ["a", "b/c"])}))
+    {'/data/brick': (2, ('a', 'b/c'))}
+    """
+    return json.dumps({path: [count, *names] for path, (count, names) in sorted(found.items())})
+
+
+def parse_left(text: str) -> dict[str, tuple[int, tuple[str, ...]]] | None:
+    """The reverse of `format_left`; None for anything else.
+
+    >>> parse_left("") is None and parse_left("[1]") is None and parse_left('{"/data/brick": []}') is None
+    True
+    """
+    try:
+        found = json.loads(text)
+        return {path: (int(count), tuple(map(str, names))) for path, (count, *names) in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def template_mark(template: object) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+import stat
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from .contract import LEFT_NAMES
 
 _BRICK: Final = re.compile(r"brick(?:-([0-9]+))?")
 
@@ -119,3 +122,39 @@ def is_there(brick: str) -> bool | None:
     except OSError:
         return None
     return True
+
+
+def walk(mount: str) -> dict[str, tuple[int, list[str]]] | None:
+    """By brick folder on the disk: how many files are left in it, and the first few by name. None if the disk
+    cannot be read to its end.
+
+    Whatever is no folder counts, but for link files of distribution: they have no content and the mode 01000
+    alone (DHT_LINKFILE_MODE in xlators/cluster/dht/src/dht-common.h). Their mark is in an extended attribute
+    that this container may not read, so an empty file of exactly that mode is taken for one.
+    """
+    found: dict[str, tuple[int, list[str]]] = {}
+    try:
+        for folder in sorted(os.listdir(mount)):
+            if _BRICK.fullmatch(folder):
+                count, names, brick = 0, list[str](), f"{mount}/{folder}"
+                for name in _files(brick, ""):
+                    count += 1
+                    names += [name] if count <= LEFT_NAMES else []
+                found[brick] = count, names
+    except OSError:
+        return None
+    return found
+
+
+def _files(brick: str, below: str) -> Iterator[str]:
+    """Paths relative to the brick. glusterd's own folder is none of its data."""
+    with os.scandir(f"{brick}/{below}") as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = f"{below}/{entry.name}" if below else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if path != ".glusterfs":
+                    yield from _files(brick, path)
+            else:
+                seen = entry.stat(follow_symlinks=False)
+                if seen.st_size or seen.st_mode != stat.S_IFREG | stat.S_ISVTX:
+                    yield path

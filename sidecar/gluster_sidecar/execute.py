@@ -19,13 +19,16 @@ from .actions import (
     DeletePod,
     DetachPeer,
     GrantStart,
+    HoldData,
     HoldMember,
     LiftFinalizer,
     NoteBalanced,
     NoteHealth,
     NoteRebalance,
+    NoteReplaced,
     NoteUnproven,
     ProbePeer,
+    ReleaseData,
     RemakeMember,
     ReplaceBrick,
     RestartGlusterd,
@@ -36,6 +39,7 @@ from .actions import (
     StopRemoval,
 )
 from .contract import (
+    BRICKS_ANNOTATION,
     CLUSTER_LABEL,
     DRAIN_FINALIZER,
     KIND_LABEL,
@@ -46,11 +50,13 @@ from .contract import (
     Kind,
     MemberKey,
     StatusKey,
+    controller_name,
     member_name,
 )
 from .errors import ActionError, ApiError
 from .gluster import Gluster
 from .kubernetes import Api, Object
+from .model import Member
 from .observe import member, plan
 from .settings import Settings
 
@@ -119,6 +125,16 @@ class Executor:
                 self._note({StatusKey.REBALANCE_BRICKS: _words(noted), StatusKey.REBALANCE_AFTER: after})
             case NoteBalanced(noted):
                 self._note({StatusKey.BALANCED: _words(noted)})
+            case NoteReplaced(noted):
+                self._note({StatusKey.REPLACED: _words(noted)})
+            case HoldData(node, bricks):
+                self._hold(node, bricks)
+            case ReleaseData(node, expected):
+                self._require_plan(node, expected)
+                if expected is None and any(not one.terminating for one in self._members()):
+                    raise ActionError("a member lives: this is no teardown")
+                for path in self._guarded(node):
+                    self._annotate(path, None)
             case LiftFinalizer():
                 self._lift(action)
             case HoldMember(node):
@@ -131,10 +147,37 @@ class Executor:
     def _note(self, data: dict[StatusKey, str]) -> None:
         self.api.merge(f"{self._maps}/{STATUS_NAME}", {"data": {str(k): v for k, v in data.items()}})
 
-    def _lift(self, step: LiftFinalizer) -> None:
+    def _guarded(self, node: int) -> tuple[str, str]:
+        """The claim first: it is the last before the disk."""
+        name = controller_name(node)
+        kinds = ("persistentvolumeclaims", "replicationcontrollers")
+        return f"{self._namespace}/{kinds[0]}/{name}", f"{self._namespace}/{kinds[1]}/{name}"
+
+    def _hold(self, node: int, bricks: frozenset[str]) -> None:
+        for path in self._guarded(node):
+            answer = self._annotate(path, _words(bricks))
+            # Who deleted it before this write was not refused.
+            if answer is None or "deletionTimestamp" in answer["metadata"]:
+                kind = path.split("/")[-2]
+                raise ActionError(f"one of the {kind} is being deleted: nothing is put on node {node}'s disk")
+
+    def _annotate(self, path: str, value: str | None) -> Object | None:
+        """None if there is no such object."""
+        try:
+            return self.api.merge(path, {"metadata": {"annotations": {BRICKS_ANNOTATION: value}}})
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _require_plan(self, node: int, expected: frozenset[int] | None) -> None:
+        """Raises ActionError unless the plan is what the decision saw. Read afresh, right before the deed."""
         fresh = plan(self._get_or_none(f"{self._maps}/{PLAN_NAME}"))
-        if (fresh.nodes if fresh else None) != step.plan:
-            raise ActionError(f"the plan changed while node {step.node} was to be let go: looks again")
+        if (fresh.nodes if fresh else None) != expected:
+            raise ActionError(f"the plan changed while node {node} was about to be released: observes again")
+
+    def _lift(self, step: LiftFinalizer) -> None:
+        self._require_plan(step.node, step.plan)
         document = self._get_or_none(f"{self._maps}/{member_name(step.node)}")
         if document is not None and "deletionTimestamp" in document["metadata"]:
             self._finalizers(document, add=False)
@@ -155,8 +198,9 @@ class Executor:
     def _remake(self, node: int) -> None:
         # The stack's own labels and annotations are the same on every member but for the number,
         # so a living sibling is the pattern: `pulumi up --refresh` then finds nothing to mend.
-        siblings = self.api.get(self._maps, {"labelSelector": f"{KIND_LABEL}={Kind.MEMBER}"})["items"]
-        living = [s["metadata"] for s in siblings if (m := member(s)) is not None and not m.terminating]
+        living = [
+            s["metadata"] for s in self._siblings() if (m := member(s)) is not None and not m.terminating
+        ]
         labels = {KIND_LABEL: str(Kind.MEMBER), CLUSTER_LABEL: self.settings.cluster_name}
         pattern: Object = living[0] if living else {"labels": labels}
         meta: Object = {
@@ -171,6 +215,14 @@ class Executor:
             data[MemberKey.SPARE] = "true"
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
         self.api.create(self._maps, body)
+
+    def _siblings(self) -> list[Object]:
+        """All membership objects, read afresh."""
+        found = self.api.get(self._maps, {"labelSelector": f"{KIND_LABEL}={Kind.MEMBER}"})["items"]
+        return [dict(item) for item in found]
+
+    def _members(self) -> list[Member]:
+        return [found for item in self._siblings() if (found := member(item)) is not None]
 
     def _get_or_none(self, path: str) -> Object | None:
         try:

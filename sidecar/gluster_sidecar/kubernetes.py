@@ -178,8 +178,10 @@ class Mirror:
         self._error: str | None = "not listed yet"
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self.started = False
 
     def start(self) -> None:
+        self.started = True
         threading.Thread(target=self._follow, name=f"watch {self._path}", daemon=True).start()
 
     def stop(self) -> None:
@@ -191,6 +193,15 @@ class Mirror:
             if self._error is not None:
                 raise ApiError(f"{self._path}: {self._error}")
             return list(self._objects.values())
+
+    def known(self) -> list[Object] | None:
+        """As `objects`, but None while the copy cannot be trusted. The first call starts the watch."""
+        if not self.started:
+            self.start()
+        try:
+            return self.objects()
+        except ApiError:
+            return None
 
     def _follow(self) -> None:
         while not self._stop.is_set():

@@ -13,7 +13,15 @@ from typing import Final
 
 from . import disk, hosts, metrics, parse, planner, report, rest
 from .actions import Action, Note, Wait
-from .contract import PLAN_NAME, START_FILE, STATUS_NAME, MemberKey, endpoint_slice_name, member_name
+from .contract import (
+    PLAN_NAME,
+    SETTLED_NAME,
+    START_FILE,
+    STATUS_NAME,
+    MemberKey,
+    endpoint_slice_name,
+    member_name,
+)
 from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
 from .events import Events
 from .execute import Executor
@@ -31,6 +39,8 @@ SETTLE_STEP_SECONDS: Final = 0.05
 SETTLE_MOST_SECONDS: Final = 0.5
 """The wait before the next look after one that led to nothing grows by a step with every change that comes,
 so that a few are seen at once and many of them are few looks."""
+WALK_SECONDS: Final = 60.0
+"""Between two walks through the bricks of a node that leaves: somebody may have taken away what was left."""
 QUIET_SECONDS: Final = 1.0
 """So long without a change, and that wait is one step again."""
 
@@ -57,6 +67,8 @@ class Loop:
     _troubles: Lasting = field(default_factory=Lasting)
     _versioned: tuple[disk.FileMark | None, str] = None, ""
     """glusterd's operating version, and what its file was like then."""
+    _walked: tuple[float, dict[str, tuple[int, list[str]]] | None] | None = None
+    """When, and what it found."""
     _failed: str = ""
     """What went wrong with the last step of the cluster; told, never decided on."""
 
@@ -178,10 +190,24 @@ class Loop:
             version = self._op_version() if cluster.pool else ""
             caught_up = bool(self._caught_up)
             data = report.own_member(
-                cluster, ready, known, pending, place, usage, caught_up=caught_up, op_version=version
+                *(cluster, ready, known, pending, place, usage),
+                caught_up=caught_up,
+                op_version=version,
+                left=self._walk(cluster),
             )
             self._write(seen.documents[name], data)
         return ready, pending
+
+    def _walk(self, cluster: Cluster) -> dict[str, tuple[int, list[str]]] | None:
+        """What is left in the bricks of this node when it leaves; None while that is not to be known."""
+        present = disk.file_system_at(self.observer.mountinfo.read_text(), self.settings.disk)
+        pool = cluster.pool
+        leaves = cluster.me in cluster.leaving and cluster.me not in cluster.notes.peers
+        if not leaves or pool is None or pool.brick_running or cluster.own.problem or not present:
+            self._walked = None
+        elif self._walked is None or self.clock() - self._walked[0] > WALK_SECONDS:
+            self._walked = self.clock(), disk.walk(self.settings.disk)
+        return self._walked[1] if self._walked else None
 
     def _op_version(self) -> str:
         """Of this node's glusterd, asked again when the file that keeps it has changed; empty if it does
@@ -232,7 +258,7 @@ class Loop:
     def _report_cluster(self, seen: Seen, decision: planner.Decision) -> None:
         cluster = seen.cluster
         for name, data in (
-            (PLAN_NAME, report.plan_document(cluster, decision, self._failed)),
+            (SETTLED_NAME, report.settled_document(cluster, decision, self._failed)),
             (STATUS_NAME, report.status_document(cluster, decision, self.settings)),
             *(
                 (member_name(node), report.member_order(cluster, decision, node))

@@ -63,11 +63,27 @@ class Member:
     used: int | None = None
     free: int | None = None
     """Bytes of its disk."""
+    planned: bool = False
+    """The plan has named it before."""
+    left: Mapping[str, tuple[int, tuple[str, ...]]] | None = None
+    """By brick folder on its disk: files that a walk found after the brick had left the volume, and the
+    names of the first few. None: not walked."""
 
     @property
     def starts_anew(self) -> bool:
         """It was given leave to start its glusterd anew, and has not said yet that it has."""
         return bool(self.start_asked) and self.start_asked == self.start_granted
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A node's controller or claim, which must not be deleted while the node's disk holds data."""
+
+    bricks: frozenset[str] = frozenset()
+    """Paths of bricks on the disk that may hold data (`contract.BRICKS_ANNOTATION`)."""
+    terminating: bool = False
+    template: str = ""
+    """Of a controller: the mark in its template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +101,11 @@ class Plan:
     """How long a node may stay away before a spare takes its place; None for ever."""
     mark: str = ""
     """What `settled` shall say once all of this holds."""
-    settled: str = ""
+
+    @property
+    def named(self) -> frozenset[int]:
+        """All nodes that it names."""
+        return self.nodes | self.spares
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +126,8 @@ class Notes:
     """Name of the actor's unbroken run of looks, as it told the other nodes."""
     unproven: frozenset[str] = frozenset()
     """Bricks that were to be put in the place of others, and nobody knows that it was done to its end."""
+    replaced: frozenset[str] = frozenset()
+    """Bricks whose place in the volume another has taken."""
     away: Mapping[int, datetime] = field(default_factory=dict)
     """Nodes that stay away, and since when."""
     peers: frozenset[int] = frozenset()
@@ -269,6 +291,9 @@ class Cluster:
     """None: this node's glusterd does not answer."""
     holds_lease: bool
     own: Own = Own()
+    controllers: Mapping[int, Guarded] | None = None
+    claims: Mapping[int, Guarded] | None = None
+    """Of each node, for the leader only; None: not known."""
     _speakers: Mapping[int, Pod] = field(init=False, compare=False, repr=False)
     """By node; looked up for every node, so a search of the list would cost the square of them."""
 
@@ -354,22 +379,47 @@ class Cluster:
         return frozenset(node for node, member in self.members.items() if member.spare)
 
     @property
+    def torn_down(self) -> bool:
+        """The stack is being destroyed: there is no plan, and every member is being deleted. A plan that
+        is gone while a member lives is a destroy that has just begun, or a mistake of somebody's."""
+        return self.plan is None and all(member.terminating for member in self.members.values())
+
+    @property
     def wanted(self) -> frozenset[int]:
         """Nodes that shall hold a brick: those of the plan, and members that it does not name yet.
 
-        The stack writes the plan after the members, which wait until they hold a brick.
+        The stack writes the plan after the members, which wait until they hold a brick. A member whose
+        deletion is pending while the plan names it is wanted: the stack asked for it again after it had asked
+        for the deletion, or somebody deletes it who knows an older plan. Its object serves as before until
+        the plan says otherwise. To release it and create it again would tell whoever waits for its end that
+        the node is drained (data was lost so).
         """
-        living = {node for node, member in self.members.items() if not member.terminating}
-        return frozenset(living | (self.plan.nodes if self.plan else set())) - self.spares
+        named = self.plan.nodes if self.plan else frozenset()
+        return (frozenset(self.members) | named) - self.leaving - self.spares
 
     def outdated(self, pod: Pod) -> bool:
-        """Made from another template than the plan asks for."""
-        return bool(self.plan and self.plan.template) and pod.template != (self.plan and self.plan.template)
+        """Its controller would make another today. False while the controller is not known."""
+        controller = (self.controllers or {}).get(pod.node)
+        return controller is not None and bool(controller.template) and pod.template != controller.template
 
     @property
     def leaving(self) -> frozenset[int]:
-        """Nodes to be drained: their object is being deleted and the plan does not name them."""
+        """Nodes to be drained: the plan does not name them, and either named them once or their object is
+        being deleted."""
         if self.plan is None:
             return frozenset()
-        going = frozenset(node for node, member in self.members.items() if member.terminating)
-        return going - self.plan.nodes - self.plan.spares
+        named = self.plan.named
+        return frozenset(
+            n
+            for n, member in self.members.items()
+            if n not in named and (member.planned or member.terminating)
+        )
+
+    def guarded(self, node: int) -> tuple[Guarded, ...]:
+        """The node's controller and claim, as far as they are known."""
+        both = ((self.controllers or {}).get(node), (self.claims or {}).get(node))
+        return tuple(found for found in both if found is not None)
+
+    def may_hold(self, node: int) -> frozenset[str]:
+        """Paths of bricks on the node's disk that may hold data, by its controller and its claim."""
+        return frozenset[str]().union(*(found.bricks for found in self.guarded(node)))

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import disk, parse, planner, rest
 from .contract import (
+    BRICKS_ANNOTATION,
     BRICKS_FILE,
     DRAIN_FINALIZER,
     KIND_LABEL,
@@ -28,13 +29,14 @@ from .contract import (
     PlanKey,
     StatusKey,
     host_name,
+    parse_left,
     parse_nodes,
     settled_mark,
 )
 from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
-from .kubernetes import Object
-from .model import Cluster, Member, Notes, Own, Plan, Pod, Pool, Volume
+from .kubernetes import Mirror, Object
+from .model import Cluster, Guarded, Member, Notes, Own, Plan, Pod, Pool, Volume
 from .settings import Identity, Settings
 
 log = logging.getLogger(__name__)
@@ -58,13 +60,19 @@ class Observer:
     documents: Callable[[], list[Object]]
     run_directory: Path = Path(RUN_DIRECTORY)
     mountinfo: Path = Path("/proc/self/mountinfo")
+    controllers: Mirror | None = None
+    claims: Mirror | None = None
+    """Of the nodes. Followed from the first observation on in which this sidecar leads: nobody else reads
+    them."""
 
     def mark(self) -> rest.Mark | None:
         """What can be seen without a command; None if not even that. Raises ApiError."""
         on_disk = disk.marks(self.settings.disk)
         if on_disk is None:
             return None
-        metas = [item["metadata"] for item in (*self.documents(), *self.pods())]
+        led = [mirror for mirror in (self.controllers, self.claims) if mirror and mirror.started]
+        guarded = [item for mirror in led for item in mirror.known() or ()]
+        metas = [item["metadata"] for item in (*self.documents(), *self.pods(), *guarded)]
         objects = sorted((meta["name"], meta["resourceVersion"]) for meta in metas)
         notes = [daemon_note(self.run_directory, name) for name in (BRICKS_FILE, PROBLEM_FILE)]
         since = disk.mark(f"{self.run_directory}/glusterd.socket")  # made anew by each start of glusterd
@@ -90,7 +98,8 @@ class Observer:
         cluster = replace(cluster, pool=self._pool())
         cluster = replace(cluster, own=replace(self._own(cluster), ending=ending))
         if planner.acts(cluster):
-            cluster = self._with_details(cluster)
+            found = (_guarded(self.controllers), _guarded(self.claims))
+            cluster = self._with_details(replace(cluster, controllers=found[0], claims=found[1]))
         return Seen(cluster, maps)
 
     def _pool(self) -> Pool | None:
@@ -227,6 +236,30 @@ def pod(item: Object) -> Pod | None:
     )
 
 
+def _guarded(mirror: Mirror | None) -> dict[int, Guarded] | None:
+    items = mirror.known() if mirror else None
+    return None if items is None else dict(filter(None, map(guarded, items)))
+
+
+def guarded(item: Object) -> tuple[int, Guarded] | None:
+    """A node's number, and its controller or claim; None for an object without a node number."""
+    meta, template = item["metadata"], (item.get("spec") or {}).get("template") or {}
+    number = (meta.get("labels") or {}).get(NODE_LABEL, "")
+    if not number.isdecimal():
+        return None
+    marks = (template.get("metadata") or {}).get("annotations") or {}
+    return int(number), Guarded(
+        bricks=frozenset((meta.get("annotations") or {}).get(BRICKS_ANNOTATION, "").split()),
+        terminating="deletionTimestamp" in meta,
+        template=marks.get(TEMPLATE_ANNOTATION, ""),
+    )
+
+
+def is_there(item: Object | None) -> bool:
+    """An object that is being deleted is gone, unless a finalizer of ours is on it."""
+    return item is not None and "deletionTimestamp" not in item["metadata"]
+
+
 def member(item: Object) -> Member | None:
     """A membership object; None for any other ConfigMap of ours."""
     meta, data = item["metadata"], item.get("data") or {}
@@ -250,12 +283,14 @@ def member(item: Object) -> Member | None:
         start_granted=data.get(MemberKey.START_GRANTED, ""),
         used=_count(data.get(MemberKey.USED)),
         free=_count(data.get(MemberKey.FREE)),
+        planned=data.get(MemberKey.PLANNED) == "true",
+        left=parse_left(data.get(MemberKey.LEFT, "")),
     )
 
 
 def plan(item: Object | None) -> Plan | None:
     """The plan; one that is being deleted is gone (nothing holds it)."""
-    if item is None or "deletionTimestamp" in item["metadata"]:
+    if item is None or not is_there(item):
         return None
     data = item.get("data") or {}
     grace = data.get(PlanKey.GRACE, "")
@@ -266,7 +301,6 @@ def plan(item: Object | None) -> Plan | None:
         options=json.loads(data.get(PlanKey.OPTIONS) or "{}"),
         grace_seconds=int(grace) if grace else None,
         mark=settled_mark(data),
-        settled=data.get(PlanKey.SETTLED, ""),
     )
 
 
@@ -279,6 +313,7 @@ def notes(item: Object | None) -> Notes:
         whole=frozenset(data.get(StatusKey.WHOLE, "").split()),
         last=frozenset(data.get(StatusKey.LAST, "").split()),
         unproven=frozenset(data.get(StatusKey.UNPROVEN, "").split()),
+        replaced=frozenset(data.get(StatusKey.REPLACED, "").split()),
         watch=data.get(StatusKey.WATCH, ""),
         away=_times(data.get(StatusKey.AWAY, "")),
         peers=_nodes(data.get(StatusKey.PEERS, "")),

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from . import profiles
+from . import guard, profiles
 from .actions import (
     AddBricks,
     CommitRemoval,
@@ -31,10 +31,10 @@ from .actions import (
     DetachPeer,
     GrantStart,
     HoldMember,
-    LiftFinalizer,
     NoteBalanced,
     NoteHealth,
     NoteRebalance,
+    NoteReplaced,
     NoteUnproven,
     ProbePeer,
     RemakeMember,
@@ -61,6 +61,10 @@ command: the pool's commands were seen to take up to 8 s on a busy machine."""
 
 GONE_AFTER: Final = timedelta(seconds=60)
 """How long a node must have been away before what happens to it no longer matters to others."""
+
+SUCCESSOR_AFTER: Final = timedelta(seconds=60)
+"""How long the roll waits for a new pod that replaces one which did not serve, before it replaces the
+next."""
 
 JOINED_AFTER: Final = timedelta(minutes=3)
 """How long a node may take to be in the pool again by starts of its own, which are `RESTART_AFTER` apart."""
@@ -361,24 +365,12 @@ def _silent(cluster: Cluster, node: int) -> bool:
     return (pod is None or not pod.ready) and (peer is None or not peer.connected)
 
 
-def tear_down(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """No plan: the stack is being destroyed, and a destroy is not a drain."""
-    if cluster.plan is None:
-        # Its own object last: without it this node could no longer act.
-        for node in sorted(cluster.members, key=lambda node: (node == cluster.me, node)):
-            if cluster.members[node].terminating and cluster.members[node].held:
-                yield LiftFinalizer(node, None, "the plan is gone: teardown")
-
-
 def keep_members(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Who changed their mind midway has the member again, as a living and guarded object."""
-    plan = cluster.plan
-    for node in sorted(plan.nodes | plan.spares if plan else ()):
-        member = cluster.members.get(node)
-        if member is None:
+    """Every node of the plan has a member object, and every living one a finalizer. One that is wanted
+    again while its deletion is pending stays as it is (`Cluster.wanted`)."""
+    for node in sorted(cluster.plan.named if cluster.plan else ()):
+        if node not in cluster.members:
             yield RemakeMember(node)
-        elif member.terminating and member.held and plan:
-            yield LiftFinalizer(node, plan.nodes, "it is wanted again and will be made anew")
     for node, member in sorted(cluster.members.items()):
         if not member.held and not member.terminating:
             yield HoldMember(node)
@@ -426,7 +418,7 @@ def invite(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     known = {peer.uuid for peer in pool.peers.values()}
     for node, member in sorted(cluster.members.items()):
         pod = cluster.pod(node)
-        if node == cluster.me or member.terminating or cluster.host(node) in pool.peers:
+        if node == cluster.me or node in cluster.leaving or cluster.host(node) in pool.peers:
             continue
         # A peer under another name, as a look-up of its address gave it, gets its own by a probe.
         misnamed = member.uuid is not None and member.uuid in known
@@ -451,6 +443,7 @@ def create_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     elif coming := _coming(cluster):
         yield Wait(f"nodes {_names(coming)} are about to join")
     elif bricks := _bricks(cluster, _sets_of(cluster, candidates, settings.replication)):
+        yield from guard.hold(cluster, bricks)
         yield CreateVolume(settings.volume_name, settings.replication, bricks, settings.arbiter)
         yield NoteBalanced(frozenset(bricks))  # nothing is in it that could be spread
 
@@ -551,7 +544,12 @@ def drain(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     elif unsafe := _unsafe(cluster, volume) or _too_much(cluster, volume, sets):
         yield Wait(f"to drain nodes {nodes}: {unsafe}")
     else:
-        yield StartRemoval(volume.name, tuple(brick.id for one in sets for brick in one))
+        bricks = tuple(brick.id for one in sets for brick in one)
+        if cluster.notes.replaced & set(
+            bricks
+        ):  # a replacement that was refused: its data is in no other brick
+            yield NoteReplaced(cluster.notes.replaced - set(bricks))
+        yield StartRemoval(volume.name, bricks)
 
 
 def move_off(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -576,7 +574,8 @@ def move_off(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 
 def release(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Nodes that leave and hold no brick go out of the pool; only then is their object let go."""
+    """Nodes that leave and hold no brick go out of the pool; their objects may go once their disks are
+    proven to hold nothing that is needed."""
     volume = _volume(cluster)
     with_bricks = {brick.host for brick in volume.bricks} if volume else set()
     peers = _pool(cluster).peers
@@ -584,7 +583,7 @@ def release(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     # Those that are not well first: glusterd detaches nobody else without force while they are peers.
     for node in sorted(cluster.leaving, key=lambda node: (bool(well[node]), node)):
         host = cluster.host(node)
-        if host in with_bricks or not cluster.members[node].held:
+        if host in with_bricks:
             continue
         if host in peers:
             if well[node]:
@@ -593,7 +592,13 @@ def release(cluster: Cluster, settings: Settings) -> Iterator[Step]:
                 yield DetachPeer(host, force=True)  # it holds nothing, and is away or blank
             continue
         if node != cluster.me:
-            yield LiftFinalizer(node, cluster.plan.nodes if cluster.plan else None, "drained")
+            yield from guard.let_go(cluster, node, in_sync=in_sync(cluster))
+
+
+def in_sync(cluster: Cluster) -> bool:
+    """Every brick of the volume is up and nothing waits to be healed; also where there is no volume."""
+    volume = cluster.pool.volume if cluster.pool else None
+    return cluster.pool is not None and (volume is None or not _unsafe(cluster, volume))
 
 
 def expand(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -609,29 +614,50 @@ def expand(cluster: Cluster, settings: Settings) -> Iterator[Step]:
                 bricks = _bricks(cluster, joining)
                 if cluster.notes.unproven & set(bricks):  # of a replacement that was refused
                     yield NoteUnproven(cluster.notes.unproven - set(bricks))
+                yield from guard.hold(cluster, bricks)
                 yield AddBricks(volume.name, bricks)
 
 
 def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Makes pods of an older template anew, one at a time, each when all copies are whole again.
+    """Replaces pods of which the controller would create another today, one at a time, the leader's own last.
 
-    One that does not serve costs nothing: it goes first, for a bad template may be why. The actor's own
-    is the last.
+    One that serves goes when every pod is ready and all copies are in sync, so a template that does not work
+    stops the roll after one pod. One that does not serve costs nothing and goes first, for a bad template may
+    be why; the next one after a pause, should the successor not become ready.
     """
     volume = _volume(cluster)
     outdated = [pod for pod in map(cluster.pod, sorted(cluster.members)) if pod and cluster.outdated(pod)]
     serving = {b.node for b in volume.bricks if b.online is not False} if volume else set()
     idle = [pod for pod in outdated if pod.node not in serving and not pod.ready]
     rest = sorted((pod for pod in outdated if pod not in idle), key=lambda pod: pod.node == cluster.me)
-    if idle:
-        yield DeletePod(idle[0].name, idle[0].uid)
-    elif rest:
-        if unready := [n for n in sorted(cluster.members) if not _ready(cluster.pod(n))]:
-            yield Wait(f"to make the pod of node {rest[0].node} anew: node {unready[0]} is not ready")
-        elif volume and (unsafe := _unsafe(cluster, volume)):
-            yield Wait(f"to make the pod of node {rest[0].node} anew: {unsafe}")
-        else:
-            yield DeletePod(rest[0].name, rest[0].uid)
+    if not outdated:
+        return
+    first = (idle or rest)[0]
+    if young := _successors(cluster):
+        yield Wait(
+            f"to replace the pod of node {first.node}: the new pod of node {young[0]} is not ready yet"
+        )
+    elif idle:
+        yield DeletePod(first.name, first.uid)
+    elif unready := [n for n in sorted(cluster.members) if not _ready(cluster.pod(n))]:
+        yield Wait(f"to replace the pod of node {first.node}: node {unready[0]} is not ready")
+    elif volume and (unsafe := _unsafe(cluster, volume)):
+        yield Wait(f"to replace the pod of node {first.node}: {unsafe}")
+    else:
+        yield DeletePod(first.name, first.uid)
+
+
+def _successors(cluster: Cluster) -> list[int]:
+    """Nodes whose pod is being replaced: there is none yet, or it is young, from its controller's template
+    of today, and not ready."""
+    controllers = cluster.controllers or {}
+    pods = {node: cluster.pod(node) for node in sorted(cluster.members.keys() & controllers.keys())}
+    return [
+        node
+        for node, pod in pods.items()
+        if pod is None
+        or (not pod.ready and not cluster.outdated(pod) and cluster.at - pod.created < SUCCESSOR_AFTER)
+    ]
 
 
 def _ready(pod: Pod | None) -> bool:
@@ -675,11 +701,12 @@ def judges_rebalance(cluster: Cluster, volume: Volume) -> bool:
 
 RULES: Final[tuple[Rule, ...]] = (
     stand_by,
-    tear_down,
+    guard.tear_down,
     keep_members,
     grant_starts,
     know_the_pool,
     see_the_volume,
+    guard.hold_data,
     note_health,
     await_starts,
     watch_removal,
@@ -801,7 +828,9 @@ def _misses_changes(cluster: Cluster, brick: Brick) -> bool:
 def _replace(cluster: Cluster, volume: Volume, brick: Brick, new: str) -> Iterator[Step]:
     """The new brick is healed by its set, so the data is spread as it was: nothing is to be moved."""
     unproven = cluster.notes.unproven & {b.id for b in volume.bricks}
+    yield from guard.hold(cluster, [new])
     yield NoteUnproven(unproven | {new})  # and the old one: it may yet not be replaced
+    yield NoteReplaced(cluster.notes.replaced | {brick.id})
     yield ReplaceBrick(volume.name, brick.id, new)
     yield NoteUnproven(unproven - {brick.id})
     balanced = cluster.notes.balanced
@@ -891,7 +920,9 @@ def _candidates(cluster: Cluster, volume: Volume | None) -> list[int]:
     for node, member in cluster.members.items():
         host, pod = cluster.host(node), cluster.pod(node)
         peer = _pool(cluster).peers.get(host)
-        if member.terminating or host in with_bricks or pod is None or not pod.ready or not member.place:
+        if node in cluster.leaving or host in with_bricks or pod is None or not pod.ready or not member.place:
+            continue
+        if not guard.can_hold(cluster, node):
             continue
         if volume is None and node in cluster.spares:
             continue

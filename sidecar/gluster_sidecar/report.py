@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .contract import MemberKey, MemberState, PlanKey, StatusKey, format_nodes, node_of_host
+from . import guard
+from .contract import MemberKey, MemberState, SettledKey, StatusKey, format_left, format_nodes, node_of_host
 from .disk import Usage
 from .model import Brick, Cluster, Member, Plan, Pool, Volume
-from .planner import Decision, in_a_pool, remember_a_volume, start_asked
+from .planner import Decision, in_a_pool, in_sync, remember_a_volume, start_asked
 from .settings import Settings
 
 NO_WATCH = "before any watch"
@@ -76,8 +77,9 @@ def own_member(
     *,
     caught_up: bool = False,
     op_version: str = "",
+    left: Mapping[str, tuple[int, Sequence[str]]] | None = None,
 ) -> dict[str, str]:
-    """The data this node writes into its own membership object.
+    """The data this node writes into its own membership object. `left`: as `Member.left`.
 
     While glusterd does not answer, what it last said stands: unknown is not "gone" (law 4).
     """
@@ -89,6 +91,8 @@ def own_member(
         MemberKey.LOST: " ".join(sorted(cluster.own.lost)),
         MemberKey.USED: str(usage.used) if usage else "",
         MemberKey.FREE: str(usage.free) if usage else "",
+        MemberKey.LEFT: "" if left is None else format_left(left),
+        **_planned(cluster, cluster.me),
     }
     pool, brick = cluster.pool, own_brick(cluster)
     if pending is not None:
@@ -122,44 +126,80 @@ def _state(cluster: Cluster, pool: Pool, brick: Brick | None) -> MemberState:
     return MemberState.WAITING if pool.blank or cluster.outcast else MemberState.PEER
 
 
-def plan_document(cluster: Cluster, decision: Decision, failed: str = "") -> dict[str, str]:
-    """What the actor writes into the plan: the mark once the volume is as it asks, else why not yet.
-
-    `failed`: what went wrong with the last step, if anything.
-    """
-    if cluster.plan is None:
+def settled_document(cluster: Cluster, decision: Decision, failed: str = "") -> dict[str, str]:
+    """What the leader writes into the settled object: the plan's mark once the volume is as it asks, else
+    why not yet. `failed`: what went wrong with the last step, if anything."""
+    plan = cluster.plan
+    if plan is None:
         return {}
-    missing = "; ".join(_missing(cluster, cluster.plan))
+    missing = "; ".join(_missing(cluster, plan))
+    if not missing:
+        return {str(SettledKey.PLAN): plan.mark, str(SettledKey.SETTLED): plan.mark}
     reasons = (missing, decision.waits_for, f"the last step failed: {failed}" if failed else "")
-    why = "; ".join(filter(None, reasons)) if missing else ""
-    return {str(PlanKey.SETTLED): why or cluster.plan.mark, str(PlanKey.WHY): why}
+    return {str(SettledKey.PLAN): "", str(SettledKey.SETTLED): "; ".join(filter(None, reasons))}
 
 
 def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
     """What the plan asks for and is not so yet, for a person."""
-    wanted = plan.nodes | plan.spares
-    living = {n for n, m in cluster.members.items() if m.held and not m.terminating}
-    if gone := wanted - living:
-        yield f"nodes {format_nodes(gone)} have no living membership object"
+    held = {n for n, m in cluster.members.items() if m.held}
+    if gone := plan.named - held:
+        yield f"nodes {format_nodes(gone)} have no membership object"
     volume = cluster.pool.volume if cluster.pool else None
     holders = {brick.node for brick in volume.bricks} if volume else set()
-    # Not exactly as many: at a shrink Pulumi waits for the plan first and deletes the members after it.
-    serving = {n for n in holders if n is not None and n in living and cluster.members[n].joined}
+    if leaving := [node for node in sorted(cluster.leaving) if why_stays(cluster, node)]:
+        yield f"nodes {format_nodes(leaving)} leave: {why_stays(cluster, leaving[0])}"
+    serving = {n for n in holders if n is not None and n in held and cluster.members[n].joined}
     if len(serving) < len(plan.nodes):
         idle = sorted(plan.nodes - serving)
         yield f"{len(serving)} of {len(plan.nodes)} bricks serve, nodes {format_nodes(idle)} do not"
     if volume and (other := [k for k, v in plan.options.items() if volume.options.get(k) != v]):
         yield f"options {', '.join(sorted(other))} are not set yet"
-    pods = {node: cluster.pod(node) for node in living}
+    yield from _pods_missing(cluster, plan)
+
+
+def _pods_missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
+    controllers, claims = cluster.controllers, cluster.claims
+    if controllers is None or claims is None:
+        yield "the controllers and claims of the nodes are not known yet"
+        return
+    for kind, there in (("controllers", controllers), ("claims", claims)):
+        if gone := [node for node in sorted(plan.named) if node not in there or there[node].terminating]:
+            yield f"{kind} of nodes {format_nodes(gone)} are not there: `pulumi up` creates them"
+    marks = {node: controllers[node].template for node in sorted(plan.named & controllers.keys())}
+    if plan.template and (late := [node for node, mark in marks.items() if mark != plan.template]):
+        yield f"controllers of nodes {format_nodes(late)} do not have the plan's template yet"
+    pods = {node: cluster.pod(node) for node in sorted(plan.named)}
     if old := [node for node, pod in pods.items() if pod is None or cluster.outdated(pod)]:
         yield f"pods of nodes {format_nodes(old)} are of an older template"
-    elif plan.template and (unready := [n for n, pod in pods.items() if pod is None or not pod.ready]):
+    elif unready := [n for n, pod in pods.items() if pod is None or not pod.ready]:
         yield f"pods of nodes {format_nodes(unready)} are not ready"
 
 
+def why_stays(cluster: Cluster, node: int) -> str:
+    """Why a node that leaves may not go yet; empty if it may."""
+    pool = cluster.pool
+    if pool is None:
+        return "glusterd on the leader's node does not answer"
+    if pool.volume and any(brick.node == node for brick in pool.volume.bricks):
+        return f"node {node} holds a brick of the volume"
+    if cluster.host(node) in pool.peers:
+        return f"node {node} is in the pool"
+    return guard.why_kept(cluster, node, in_sync=in_sync(cluster))
+
+
 def member_order(cluster: Cluster, decision: Decision, node: int) -> dict[str, str]:
-    """What the actor writes into the object of a node that leaves: why it is not let go yet."""
-    return {str(MemberKey.ORDER): decision.waits_for if node in cluster.leaving else ""}
+    """What the leader writes into a node's object: why what the stack asks of it is not done yet."""
+    said = ""
+    if node in cluster.leaving and (why := why_stays(cluster, node)):
+        said = "; ".join(filter(None, (why, decision.waits_for)))
+    elif cluster.members[node].terminating and cluster.plan and node in cluster.plan.named:
+        said = "its deletion is pending, and the plan names it: it stays until a plan does not"
+    return {str(MemberKey.ORDER): said, **_planned(cluster, node)}
+
+
+def _planned(cluster: Cluster, node: int) -> dict[str, str]:
+    """Left as it was unless the plan names the node."""
+    return {str(MemberKey.PLANNED): "true"} if cluster.plan and node in cluster.plan.named else {}
 
 
 def status_document(cluster: Cluster, decision: Decision, settings: Settings) -> dict[str, str]:
@@ -207,11 +247,33 @@ def _troubles(cluster: Cluster) -> Iterator[str]:
             f"{volume.split_brain} entries have no copy that is known to be right:"
             f" `gluster volume heal {volume.name} info split-brain`, and decide"
         )
+    yield from _guard_troubles(cluster, volume)
     for node, member in sorted(cluster.members.items()):
         if member.state is MemberState.BLOCKED:
             yield f"node {node} is blocked: see its object"
         elif _is_full(member):
             yield f"the disk of node {node} is full: bigger disks, more nodes, or fewer files"
+
+
+def _guard_troubles(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
+    if cluster.plan is None and any(m.planned and not m.terminating for m in cluster.members.values()):
+        yield "the plan object is missing: nothing grows, shrinks or is rolled; `pulumi up` creates it again"
+    for kind, there in (("controller", cluster.controllers), ("claim", cluster.claims)):
+        if there is None or cluster.torn_down:
+            continue
+        for node in sorted({brick.node for brick in volume.bricks if brick.node} if volume else ()):
+            if node not in there:
+                yield f"the {kind} of node {node}, which holds data, is missing: `pulumi up` creates it again"
+            elif there[node].terminating:
+                yield f"the {kind} of node {node}, which holds data, is being deleted: see docs/failures.md"
+    for node in sorted(cluster.leaving):
+        for path, (count, names) in sorted((cluster.members[node].left or {}).items()):
+            replaced = f"{cluster.host(node)}:{path}" in cluster.notes.replaced
+            if count and path in cluster.may_hold(node) and not replaced:
+                yield (
+                    f"node {node} leaves, and {count} files are left in its brick {path}: {', '.join(names)};"
+                    " copy them into the volume, delete them there, and it goes"
+                )
 
 
 def _is_full(member: Member) -> bool:

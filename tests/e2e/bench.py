@@ -122,7 +122,8 @@ class Stack:
     def settled(self) -> str:
         """The nodes of the plan if all that it asks for holds, else nothing."""
         plan = json.loads(self.kubectl("get", "configmap", "gluster-plan", "-o", "jsonpath={.data}"))
-        return str(plan["nodes"]) if plan.get("settled") == settled_mark(plan) else ""
+        holds = self.data("gluster-settled", "settled") == settled_mark(plan)
+        return str(plan["nodes"]) if holds else ""
 
     def whole(self) -> int:
         """How many bricks are known to have every write."""

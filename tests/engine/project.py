@@ -90,7 +90,7 @@ class Project(Bench):
         assert process.returncode == 0, text
         found: dict[str, list[str]] = {}
         for step in json.loads(text[text.index("{") :])["steps"]:
-            if step["op"] != "same":
+            if step["op"] not in ("same", "refresh"):
                 found.setdefault(step["op"], []).append(step["urn"].rpartition("::")[2])
         return {operation: sorted(names) for operation, names in found.items()}
 

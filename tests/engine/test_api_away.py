@@ -10,6 +10,7 @@ from tests.standins.control_plane import wait_for
 
 pytestmark = pytest.mark.lab
 
+AWAY = "unreachable cluster"
 GONE = "configured Kubernetes cluster is unreachable"
 
 
@@ -24,13 +25,16 @@ def test_what_begins_without_an_api_server_fails_clearly_and_goes_on_later(two: 
     assert two.plane
     before = two.everything()
     with two.plane.api_away():
-        # As Pulumi's provider has it: a preview then asks the state alone.
-        assert two.steps() == {}
+        two.run("preview").failed(AWAY)
+        # As Pulumi's provider has it: a preview that does not refresh asks the state alone.
+        assert two.steps("--refresh=false") == {}
         two.configure(nodeCount=4)
-        planned = two.steps()
-        two.go().failed(GONE)
-        two.run("destroy", "--skip-preview").failed(GONE)
-        two.run("refresh", "--skip-preview").failed("unreachable cluster")
+        planned = two.steps("--refresh=false")
+        for flag in ("--refresh=false", "--refresh=true"):
+            said = GONE if flag.endswith("false") else AWAY
+            two.go(flag).failed(said)
+            two.run("destroy", "--skip-preview", flag).failed(said)
+        two.run("refresh", "--skip-preview").failed(AWAY)
         disks = two.disks()
         assert before.items() >= {(name, disk) for name, disk in disks.items() if name in before}
     assert planned.keys() == {"create", "update"}
@@ -54,7 +58,7 @@ def test_what_waits_meanwhile_goes_on_when_the_api_server_is_back(two: Project) 
     two.configure(nodeCount=2)
     with two.refused("no-drain"):
         process = two.start("up", "--skip-preview")
-        wait_for("nodes 3 and 4 drain", lambda: draining(two, 3) and draining(two, 4))
+        wait_for("nodes 3 and 4 drain", lambda: draining(two))
         with two.plane.api_away():
             pass
     text, _ = process.communicate(timeout=120)

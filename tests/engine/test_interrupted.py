@@ -39,13 +39,22 @@ def four(project: Project) -> Project:
     return project
 
 
-def draining(project: Project, number: int) -> bool:
+def field(project: Project, name: str, path: str) -> str:
+    """Of a ConfigMap; empty if it is not there."""
     assert project.plane
-    found = project.plane.kubectl(
-        *("get", "configmap", f"gluster-member-{number}", "-n", project.namespace),
-        *("-o", "jsonpath={.metadata.deletionTimestamp}", "--ignore-not-found"),
-    )
-    return bool(found)
+    path = f"jsonpath={{{path}}}"
+    command = ("get", "configmap", name, "-n", project.namespace, "-o", path, "--ignore-not-found")
+    return project.plane.kubectl(*command)
+
+
+def draining(project: Project) -> bool:
+    """`up` has changed the plan and waits until it holds."""
+    return field(project, "gluster-plan", ".data.nodes") == "1,2"
+
+
+def deleting(project: Project) -> bool:
+    """The plan holds, and `up` waits for the end of the members."""
+    return all(field(project, f"gluster-member-{n}", ".metadata.deletionTimestamp") for n in (3, 4))
 
 
 def nothing_lost(project: Project) -> None:
@@ -54,10 +63,14 @@ def nothing_lost(project: Project) -> None:
     assert kinds == {f"ReplicationController/gluster-{n}" for n in (1, 2, 3, 4)}
 
 
-def interrupted(project: Project, interrupt: Interrupt, *argv: str) -> None:
-    """Begins what drains nodes 3 and 4, and ends it while they drain."""
+def interrupted(
+    project: Project, interrupt: Interrupt, *argv: str, where: Callable[[Project], bool] = draining
+) -> None:
+    """Begins what drains nodes 3 and 4, and ends it `where` it waits."""
     with project.start(*argv, "--skip-preview") as process:
-        wait_for("nodes 3 and 4 drain", lambda: draining(project, 3) and draining(project, 4))
+        wait_for(where.__name__, lambda: where(project))
+        assert process.stdout
+        assert any("Waiting for" in line or "scheduled for deletion" in line for line in process.stdout)
         interrupt(project, process)
         text, _ = process.communicate(timeout=60)
     assert Done(process.returncode, text).status != 0, text
@@ -65,7 +78,7 @@ def interrupted(project: Project, interrupt: Interrupt, *argv: str) -> None:
 
 @pytest.mark.parametrize(
     ("interrupt", "next_up"),
-    [(kill, ("--refresh",)), (press_ctrl_c, FLAGS)],
+    [(kill, ("--refresh=false",)), (press_ctrl_c, FLAGS)],
 )
 def test_a_shrink_cut_short_deletes_nothing_and_is_taken_up_again(
     four: Project, interrupt: Interrupt, next_up: tuple[str, ...]
@@ -77,30 +90,43 @@ def test_a_shrink_cut_short_deletes_nothing_and_is_taken_up_again(
         # The next one waits for the drain as well, whatever it is told.
         interrupted(four, interrupt, "up", *next_up)
         nothing_lost(four)
+    with four.refused("no-release"):
+        interrupted(four, interrupt, "up", *next_up, where=deleting)
+        nothing_lost(four)
+        interrupted(four, interrupt, "up", where=deleting)
+        nothing_lost(four)
     four.go(*next_up).ok()
-    four.unchanged("--refresh")
+    four.unchanged()
     assert set(four.disks()) == {f"gluster-persistent-storage-node-{n}-disk" for n in (1, 2)}
     four.run("destroy", "--skip-preview").ok()
     assert four.everything() == {}
 
 
 def test_who_changes_their_mind_midway_keeps_the_nodes(four: Project) -> None:
+    before = four.everything()
     four.configure(nodeCount=2)
     with four.refused("no-drain"):
         interrupted(four, press_ctrl_c, "up")
         four.configure(nodeCount=4)
         four.go().ok()
         nothing_lost(four)
-        # The sidecars made them anew without what only Pulumi reads; that is put back in place.
-        four.run("refresh").ok()
-        assert four.steps() == {"update": ["gluster-member-3", "gluster-member-4"]}
+        four.unchanged()
+        assert four.everything() == before
+    four.configure(nodeCount=2)
+    with four.refused("no-release"):
+        interrupted(four, press_ctrl_c, "up", where=deleting)
+        four.configure(nodeCount=4)
         four.go().ok()
-        four.unchanged("--refresh")
-        # ... and they are guarded again.
-        four.configure(nodeCount=2)
+    nothing_lost(four)
+    four.unchanged()
+    # Their members are those that were to be deleted, and guard them as before.
+    assert deleting(four)
+    four.configure(nodeCount=2)
+    with four.refused("no-drain"):
         interrupted(four, press_ctrl_c, "up")
         nothing_lost(four)
     four.go().ok()
+    assert set(four.disks()) == {f"gluster-persistent-storage-node-{n}-disk" for n in (1, 2)}
 
 
 def take_over(project: Project) -> None:

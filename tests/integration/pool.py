@@ -22,18 +22,23 @@ from pathlib import Path
 from typing import Any
 
 from gluster_sidecar.contract import (
+    CLUSTER_LABEL,
     DRAIN_FINALIZER,
     KIND_LABEL,
     NODE_LABEL,
     PLAN_NAME,
+    SETTLED_NAME,
     STATUS_NAME,
     Kind,
     MemberKey,
     PlanKey,
+    SettledKey,
+    controller_name,
     format_nodes,
     member_name,
     settled_mark,
 )
+from gluster_sidecar.settings import Settings
 
 from lab import rootfs
 from lab import tools as lab_tools
@@ -105,6 +110,20 @@ def declared(
     return {"apiVersion": "v1", "kind": kind, "metadata": meta, **rest}
 
 
+def guarded(node: int) -> list[dict[str, Any]]:
+    """A node's controller and claim, by what the sidecars read of them; no controller works here."""
+    name = controller_name(node)
+    labels = {CLUSTER_LABEL: Settings().cluster_name, NODE_LABEL: str(node)}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "x", "image": "x"}]}}
+    room = {"requests": {"storage": DISK_SIZE}}
+    return [
+        declared("ReplicationController", name, labels, spec={"selector": labels, "template": template}),
+        declared(
+            "PersistentVolumeClaim", name, labels, spec={"accessModes": ["ReadWriteOnce"], "resources": room}
+        ),
+    ]
+
+
 @dataclass
 class Pool:
     folder: Path
@@ -158,7 +177,8 @@ class Pool:
         )
         wait_for("the API server", lambda: self._answers("get", "--raw", "/readyz"))
         wait_for("the namespace", lambda: self._answers("get", "namespace", "default"))
-        self.apply(declared("ConfigMap", STATUS_NAME, {KIND_LABEL: Kind.STATUS}))
+        kinds = {STATUS_NAME: Kind.STATUS, SETTLED_NAME: Kind.SETTLED}
+        self.apply(*(declared("ConfigMap", name, {KIND_LABEL: kind}) for name, kind in kinds.items()))
 
     def _keys(self) -> None:
         pki = self.folder / "pki"
@@ -237,6 +257,7 @@ class Pool:
         have = {int(n.rpartition("-")[2]) for n in self.names("configmap", f"{KIND_LABEL}={Kind.MEMBER}")}
         objects = []
         for node in sorted({*nodes, *spares} - have):
+            objects += guarded(node)
             data = {MemberKey.NODE: str(node), **({MemberKey.SPARE: "true"} if node in spares else {})}
             labels = {KIND_LABEL: Kind.MEMBER, NODE_LABEL: str(node)}
             objects.append(declared("ConfigMap", member_name(node), labels, (DRAIN_FINALIZER,), data=data))
@@ -259,8 +280,8 @@ class Pool:
         wait_for(f"nodes {nodes} settled", lambda: self.is_settled(*nodes), LOCK_SECONDS)
 
     def is_settled(self, *nodes: int) -> bool:
-        plan = self.data(PLAN_NAME)
-        return plan.get("nodes") == format_nodes(nodes) and plan.get("settled") == settled_mark(plan)
+        plan, said = self.data(PLAN_NAME), self.data(SETTLED_NAME).get(SettledKey.SETTLED)
+        return plan.get("nodes") == format_nodes(nodes) and said == settled_mark(plan)
 
     # -- machines ----------------------------------------------------------------------------------------
 

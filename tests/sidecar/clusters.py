@@ -11,6 +11,7 @@ from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import (
     Brick,
     Cluster,
+    Guarded,
     Member,
     Notes,
     Own,
@@ -66,7 +67,21 @@ def members(draw: st.DrawFn, node: int) -> Member:
         start_granted=draw(st.sampled_from(("now", "now", "then", ""))),
         used=draw(st.sampled_from((1, None))),
         free=draw(st.sampled_from((9, None))),
+        planned=draw(st.booleans()),
+        left=draw(st.sampled_from((None, {}, {"/data/brick": (0, ())}, {"/data/brick": (1, ("a",))}))),
     )
+
+
+@st.composite
+def guards(draw: st.DrawFn, nodes: list[int]) -> dict[int, Guarded] | None:
+    kinds = st.builds(
+        Guarded,
+        bricks=st.sampled_from((frozenset({"/data/brick"}), frozenset[str]())),
+        terminating=st.sampled_from((False, False, False, True)),
+        template=st.sampled_from(("", "new")),
+    )
+    found = {n: draw(kinds) for n in nodes if draw(st.sampled_from((True, True, True, False)))}
+    return draw(st.sampled_from((found, found, found, None)))
 
 
 @st.composite
@@ -127,6 +142,7 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
             rebalance_bricks=draw(some),
             whole=draw(st.just(frozenset(names)) | some),
             last=draw(st.just(frozenset[str]()) | some),
+            replaced=draw(st.sampled_from((frozenset[str](), frozenset(names[:1])))),
             unproven=draw(st.sampled_from((frozenset[str](), frozenset(names[:1])))),
             away={n: long_ago for n in nodes if draw(st.booleans())},
             peers=frozenset(n for n in nodes if draw(st.booleans())),
@@ -139,6 +155,8 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
             ending=draw(st.sampled_from((False, False, False, True))),
             watch=draw(st.sampled_from((WATCH, ""))),
         ),
+        controllers=draw(guards(nodes)),
+        claims=draw(guards(nodes)),
     )
     return found, Settings(replication=replica)
 

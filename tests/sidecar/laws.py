@@ -46,7 +46,16 @@ def _broken(cluster: Cluster, volume: Volume | None, whole: set[str], step: do.A
                 return "it holds a brick"
             return "a brick is not known to be up" if force and volume and not _all_up(volume) else ""
         case do.LiftFinalizer(node, plan, _):
+            if not cluster.members[node].terminating:
+                return "it is not to be deleted"
+            if plan is None and cluster.plan is None:
+                return ""  # controller and claim stay guarded
             return _release(cluster, volume, node, plan)
+        case do.ReleaseData(node, plan):
+            return _release(cluster, volume, node, plan)
+        case do.HoldData(node, bricks):
+            kept = cluster.may_hold(node) <= bricks
+            return "" if kept and not cluster.torn_down else "it forgets a brick, or guards what is torn down"
         case do.DeletePod(name, _):
             return _roll(cluster, volume, name)
         case do.CreateVolume():
@@ -95,21 +104,39 @@ def _stays(cluster: Cluster, gone: Brick, new: str, *, leaves: bool) -> str:
 
 
 def _release(cluster: Cluster, volume: Volume | None, node: int, plan: frozenset[int] | None) -> str:
-    member = cluster.members[node]
-    if not member.terminating:
-        return "it is not to be deleted"
     if plan != (cluster.plan.nodes if cluster.plan else None):
         return "another plan than the one that was seen"
-    if cluster.plan is None or node in cluster.plan.nodes | cluster.plan.spares:
-        return ""
+    if cluster.plan is None:
+        return "" if all(m.terminating for m in cluster.members.values()) else "a member lives"
+    if node in cluster.plan.nodes | cluster.plan.spares:
+        return "the plan names it"
     if cluster.pool is None:
         return "the pool is not known"
-    held = volume is not None and any(brick.node == node for brick in volume.bricks)
-    return "it holds a brick or is in the pool" if held or cluster.host(node) in cluster.pool.peers else ""
+    if volume is not None and any(brick.node == node for brick in volume.bricks):
+        return "it holds a brick"
+    if cluster.host(node) in cluster.pool.peers:
+        return "it is in the pool"
+    return _proven_empty(cluster, volume, node)
+
+
+def _proven_empty(cluster: Cluster, volume: Volume | None, node: int) -> str:
+    if cluster.controllers is None or cluster.claims is None:
+        return "what its disk may hold is not known"
+    member = cluster.members[node]
+    for path in cluster.may_hold(node):
+        walked = member.left is not None and member.left.get(path, (0, ()))[0] == 0
+        replaced = f"{cluster.host(node)}:{path}" in cluster.notes.replaced
+        copied = volume is None or (_all_up(volume) and volume.heals == 0)
+        if not (walked or (replaced and copied)):
+            return f"its brick {path} is not proven to be empty"
+    return ""
 
 
 def _roll(cluster: Cluster, volume: Volume | None, name: str) -> str:
     pod = next(pod for pod in cluster.pods if pod.name == name)
+    controller = (cluster.controllers or {}).get(pod.node)
+    if controller is None or controller.template == pod.template:
+        return "its controller would create the same"
     serving = [b for b in (volume.bricks if volume else ()) if b.node == pod.node and b.online is not False]
     if not serving or volume is None:
         return ""

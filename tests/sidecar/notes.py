@@ -18,3 +18,5 @@ def noted(notes: Notes, step: do.Note) -> Notes:
             return replace(notes, rebalance_bricks=bricks, rebalance_after=after)
         case do.NoteBalanced(bricks):
             return replace(notes, balanced=bricks)
+        case do.NoteReplaced(bricks):
+            return replace(notes, replaced=bricks)

@@ -76,7 +76,7 @@ def test_a_peer_is_well_only_if_connected_and_in_the_cluster(connected: bool, in
         world.apply(world.decide().steps[0])
     cluster = world.cluster(1)
     assert cluster.pool
-    assert isinstance(planner.plan(cluster, world.settings).steps[0], do.AddBricks)
+    assert isinstance(planner.plan(cluster, world.settings).steps[-1], do.AddBricks)
     ill = replace(cluster.pool.peers[host(4)], connected=connected, in_cluster=in_cluster)
     pool = replace(cluster.pool, peers={**cluster.pool.peers, host(4): ill})
     assert planner.plan(replace(cluster, pool=pool), world.settings).rule == "steady"

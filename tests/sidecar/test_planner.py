@@ -53,7 +53,8 @@ def test_a_volume_is_made_with_those_who_are_about_to_join_and_not_kept_back_by_
     cluster = replace(cluster, members={**cluster.members, **late})
     assert planner.plan(cluster, Settings()).waits_for == "nodes 3, 4 are about to join"
     dead = tuple(replace(pod, ready=pod.node < 3) for pod in cluster.pods)
-    (made, _) = planner.plan(replace(cluster, pods=dead), Settings()).steps
+    *guards, made, _ = planner.plan(replace(cluster, pods=dead), Settings()).steps
+    assert guards == [do.HoldData(n, frozenset({"/data/brick"})) for n in (1, 2)]
     assert isinstance(made, do.CreateVolume)
     assert made.bricks == (brick(1), brick(2))
 
@@ -119,13 +120,25 @@ def test_shrink_moves_the_data_before_anything_is_let_go() -> None:
     assert world.run() == "steady"
     kinds = [type(s) for s in world.done if not isinstance(s, do.NoteBalanced | do.NoteHealth)]
     assert kinds == [
-        do.StartRemoval,
-        do.CommitRemoval,
-        do.DetachPeer,
-        do.DetachPeer,
-        do.LiftFinalizer,
-        do.LiftFinalizer,
+        *(do.StartRemoval, do.CommitRemoval, do.DetachPeer, do.DetachPeer),
+        *2 * (do.ReleaseData, do.LiftFinalizer),
     ]
+    assert world.terminating == set()
+
+
+def test_the_plan_alone_begins_a_drain_and_the_member_goes_when_it_is_deleted_after_it() -> None:
+    """As Pulumi does it: `up` waits until the plan holds, and deletes then."""
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    world.living, world.terminating = {1, 2, 3, 4}, set()
+    assert world.run() == "steady"
+    assert world.volume
+    assert [b.node for b in world.volume.bricks] == [1, 2]
+    assert world.peers == {1, 2}
+    assert not any(isinstance(s, do.LiftFinalizer) for s in world.done)
+    assert not world.cluster(1).may_hold(3)
+    world.living, world.terminating = {1, 2}, {3, 4}
+    world.run()
     assert world.terminating == set()
 
 
@@ -160,24 +173,37 @@ def test_who_changes_their_mind_keeps_the_nodes() -> None:
     world.plan = world.plan and replace(world.plan, nodes=frozenset((1, 2, 3, 4)))
     assert world.run() == "steady"
     assert do.StopRemoval("data", (brick(3), brick(4))) in world.done
-    assert not any(isinstance(s, do.CommitRemoval) for s in world.done)
-    assert world.living == {1, 2, 3, 4}
+    assert not any(isinstance(s, do.CommitRemoval | do.LiftFinalizer | do.ReleaseData) for s in world.done)
+    assert world.terminating == {3, 4}, "to lift their finalizers would tell Pulumi that they are drained"
+    world.want(1, 2)
+    world.run()
+    assert world.terminating == set()
 
 
 def test_destroy_is_not_a_drain() -> None:
     world = formed(1, 2, 3, 4)
     world.plan = None
     world.terminating, world.living = {1, 2, 3, 4}, set()
-    decision = world.decide()
-    assert {step.node for step in decision.steps if isinstance(step, do.LiftFinalizer)} == {1, 2, 3, 4}
-    assert len(decision.steps) == 4
+    steps = world.decide().steps
+    assert [(type(step), getattr(step, "node", 0)) for step in steps] == [
+        *((do.ReleaseData, node) for node in (1, 2, 3, 4)),
+        *((do.LiftFinalizer, node) for node in (2, 3, 4, 1)),
+    ]
 
 
-def test_without_a_plan_only_terminating_members_are_let_go() -> None:
+def test_without_a_plan_a_member_is_released_and_what_it_depends_on_stays_guarded() -> None:
+    """A destroy may delete one member after the other; or somebody deleted the plan, or a node with all
+    that depends on it, and everything of the node is refused after its member."""
     world = formed(1, 2, 3, 4)
     world.plan = None
     world.terminating, world.living = {4}, {1, 2, 3}
     assert world.decide().steps == (do.LiftFinalizer(4, None, "the plan is gone: teardown"),)
+    world.run()
+    assert all(world.cluster(1).may_hold(node) for node in (1, 2, 3, 4))
+    world.want(1, 2, 3, 4)
+    assert world.run() == "steady"
+    assert 4 in world.living, "its member is there again"
+    assert not any(isinstance(s, do.StartRemoval | do.ReleaseData | do.ReplaceBrick) for s in world.done)
 
 
 def test_half_a_set_is_not_drained() -> None:

@@ -417,16 +417,14 @@ def rolled(world: World) -> list[int]:
 
 def test_outdated_pods_are_made_anew_one_by_one_the_actor_last() -> None:
     world = formed(1, 2, 3, 4)
-    world.template = "new"
-    world.want(1, 2, 3, 4)
+    world.retemplate("new")
     world.run()
     assert rolled(world) == [2, 3, 4, 1]
 
 
 def test_the_next_pod_waits_for_the_heal_of_the_one_before() -> None:
     world = formed(1, 2, 3, 4)
-    world.template = "new"
-    world.want(1, 2, 3, 4)
+    world.retemplate("new")
     world.heals = 3
     decision = world.decide()
     assert decision.rule == "roll"
@@ -437,11 +435,69 @@ def test_the_next_pod_waits_for_the_heal_of_the_one_before() -> None:
 def test_a_broken_pod_of_an_old_template_goes_first_and_at_once() -> None:
     """A ReplicationController keeps a pod that never starts; mending its template must help."""
     world = formed(1, 2, 3, 4)
-    world.template = "new"
-    world.want(1, 2, 3, 4)
+    world.retemplate("new")
     world.down = {3}
     world.pods[3] = replace(world.pods[3], ready=False)
     assert [s.name for s in world.decide().steps if isinstance(s, do.DeletePod)] == [world.pods[3].name]
+
+
+def test_a_pod_is_outdated_when_its_controller_would_create_another_whatever_the_plan_says() -> None:
+    """An interrupted `up` left a plan with a template that was taken back: pods were deleted without end."""
+    world = formed(1, 2, 3, 4)
+    assert world.plan
+    world.plan = replace(world.plan, template="taken back")
+    assert world.run() == "steady"
+    assert rolled(world) == []
+    grown = formed(1, 2)
+    grown.retemplate("new")  # with the growth, in one `up`: the plan comes last
+    grown.add_nodes(3, 4, seconds=60)
+    assert grown.run() == "steady"
+    assert rolled(grown) == [2, 1]
+    grown.want(1, 2, 3, 4)
+    assert grown.run() == "steady"
+    assert rolled(grown) == [2, 1]
+
+
+def test_nothing_is_rolled_while_the_controllers_are_not_known() -> None:
+    world = formed(1, 2)
+    world.retemplate("new")
+    cluster = replace(world.cluster(1), controllers=None)
+    assert planner.plan(cluster, Settings()).steps == ()
+
+
+def test_a_bad_template_stops_the_roll_after_one_pod_and_taking_it_back_mends_it() -> None:
+    world = formed(1, 2, 3, 4)
+    world.retemplate("good")
+    world.run()
+    world.done.clear()
+    world.retemplate("bad")
+    world.apply(world.decide().steps[0])
+    world.pods[2] = replace(world.pods[2], ready=False)
+    world.down = {2}
+    for _ in range(100):
+        world.now += timedelta(seconds=7)
+        assert all(isinstance(step, do.Wait) for step in world.decide().steps)
+    world.retemplate("good")
+    (step,) = world.decide().steps
+    assert step == do.DeletePod(world.pods[2].name, world.pods[2].uid)
+    world.apply(step)
+    world.pods[2], world.down = replace(world.pods[2], ready=True), set()
+    assert world.run() == "steady"
+    assert rolled(world) == [2, 2]
+
+
+def test_pods_that_do_not_serve_are_replaced_one_at_a_time_with_a_pause_after_one_that_is_not_ready() -> None:
+    world = formed(1, 2, 3, 4)
+    world.retemplate("new")
+    world.down = {3, 4}
+    for node in (3, 4):
+        world.pods[node] = replace(world.pods[node], ready=False)
+    world.apply(world.decide().steps[0])
+    assert "new pod of node 3 is not ready yet" in world.decide().waits_for
+    world.now += planner.SUCCESSOR_AFTER
+    assert world.decide().steps == (do.DeletePod(world.pods[4].name, world.pods[4].uid),)
+    del world.pods[3]
+    assert "new pod of node 3 is not ready yet" in world.decide().waits_for
 
 
 # -- another life

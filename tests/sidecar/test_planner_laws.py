@@ -47,12 +47,18 @@ def test_a_teardown_lets_go_who_is_being_deleted_and_does_nothing_else(
 ) -> None:
     cluster = leading(replace(drawn[0], plan=None))
     assume(planner.acts(cluster))
+    assume(cluster.controllers is not None and cluster.claims is not None)
     going = {n for n, m in cluster.members.items() if m.terminating and m.held}
+    holding = {n for n in range(1, 9) if cluster.may_hold(n)} if cluster.torn_down else set()
     decision = planner.plan(cluster, drawn[1])
     lifted = {step.node for step in decision.steps if isinstance(step, do.LiftFinalizer)}
-    assert lifted == going
-    if going:
-        assert len(decision.steps) == len(going)
+    released = {step.node for step in decision.steps if isinstance(step, do.ReleaseData)}
+    assert (lifted, released) == (going, holding)
+    if going or holding:
+        assert len(decision.steps) == len(going) + len(holding)
+        assert [type(s) for s in decision.steps] == [do.ReleaseData] * len(holding) + [
+            do.LiftFinalizer
+        ] * len(going)
 
 
 @many
@@ -218,7 +224,7 @@ def test_every_state_of_heals_and_tasks_while_a_set_leaves_or_pods_are_outdated(
         cluster = replace(
             cluster,
             pool=replace(cluster.pool, volume=volume),
-            plan=replace(cluster.plan, template=template),
+            controllers={n: replace(c, template=template) for n, c in (cluster.controllers or {}).items()},
         )
         cluster = once_noted(cluster, Settings())
         decision = planner.plan(cluster, Settings())

@@ -47,8 +47,10 @@ def replaced(world: World) -> list[tuple[str, str]]:
 def test_it_is_noted_before_and_taken_back_after() -> None:
     world = formed(1, 2, 3, 4)
     lose_disk(world, 4)
-    assert world.decide().steps[:3] == (
+    assert world.decide().steps[:5] == (
+        do.HoldData(4, frozenset({"/data/brick", "/data/brick-2"})),
         do.NoteUnproven(frozenset({NEW})),
+        do.NoteReplaced(frozenset({brick(4)})),
         do.ReplaceBrick("data", brick(4), NEW),
         do.NoteUnproven(frozenset()),
     )
@@ -83,7 +85,7 @@ def test_the_others_of_its_set_are_whole_again_after_a_start_of_theirs() -> None
 def test_it_stays_noted_until_it_has_been_replaced() -> None:
     """The one that acts may die after the note and before the command (found by the simulation)."""
     world = failed_halfway()
-    noted, _, cleared, *_ = world.decide().steps
+    _, noted, _, _, cleared, *_ = world.decide().steps
     assert noted == do.NoteUnproven(frozenset({NEW, NEXT}))
     assert cleared == do.NoteUnproven(frozenset())
 
@@ -102,8 +104,7 @@ def test_nothing_that_could_cost_a_copy_is_done_beside_it() -> None:
     world = failed_halfway()
     del world.places[4]  # its node cannot tell yet where the next would be
     world.places[4] = "/data/brick-2"
-    world.template = "new"
-    world.want(1, 2, 3, 4)
+    world.retemplate("new")
     decision = world.decide()
     assert decision.rule == "roll"
     assert "not known to have been put into the volume" in decision.waits_for

@@ -15,6 +15,7 @@ from gluster_sidecar.contract import MemberState, format_nodes, host_name
 from gluster_sidecar.model import (
     Brick,
     Cluster,
+    Guarded,
     Member,
     Notes,
     Own,
@@ -52,6 +53,12 @@ class World:
     living: set[int] = field(default_factory=set)
     terminating: set[int] = field(default_factory=set)
     unheld: set[int] = field(default_factory=set)
+    planned: set[int] = field(default_factory=set)
+    """Nodes that a plan has named."""
+    controllers: dict[int, Guarded] = field(default_factory=dict)
+    claims: dict[int, Guarded] = field(default_factory=dict)
+    left: dict[int, dict[str, tuple[int, tuple[str, ...]]] | None] = field(default_factory=dict)
+    """What walks found on the disks of nodes that leave, where it is not nothing."""
     plan: Plan | None = None
     notes: Notes = field(default_factory=Notes)
     peers: set[int] = field(default_factory=set)
@@ -89,8 +96,16 @@ class World:
                 running=True,
                 ready=True,
                 terminating=False,
+                template=self.template,
             )
             self.living.add(node)
+            self.controllers[node] = Guarded(template=self.template)
+            self.claims[node] = Guarded()
+
+    def retemplate(self, template: str) -> None:
+        """As `pulumi up`: the controllers change before the plan does, and keep their pods."""
+        self.template = template
+        self.controllers = {n: replace(c, template=template) for n, c in self.controllers.items()}
 
     def want(self, *nodes: int) -> None:
         """As `pulumi up`: new members first, then the plan, then the deletions."""
@@ -102,6 +117,7 @@ class World:
             grace_seconds=self.grace,
             mark=f"{format_nodes(nodes)}@x",
         )
+        self.planned |= self.plan.named
         gone = self.living - set(nodes) - self.spares
         self.living -= gone
         self.terminating |= gone
@@ -132,6 +148,8 @@ class World:
                 caught_up=self.caught_up.get(node, WATCH),
                 used=self.used.get(node, 1 << 30),
                 free=self.free.get(node, 9 << 30),
+                planned=node in self.planned,
+                left=None if node in with_bricks else self.left.get(node, {}),
             )
         volume = self.volume if me in self.peers or len(self.peers) == 0 else None
         if volume is not None and volume.started:
@@ -152,6 +170,8 @@ class World:
             pool=Pool(f"uuid-{me}", peers, volume, True),
             holds_lease=holds_lease,
             own=Own(watch=WATCH),
+            controllers=dict(self.controllers),
+            claims=dict(self.claims),
         )
 
     def decide(self) -> planner.Decision:
@@ -216,7 +236,8 @@ class World:
 
     def _brick(self, text: str) -> Brick:
         name, _, path = text.partition(":")
-        assert name in {host(n) for n in self.peers}
+        node = next(n for n in self.peers if host(n) == name)
+        assert path in self.controllers[node].bricks & self.claims[node].bricks, "made before it is guarded"
         return Brick(name, path)
 
     def _apply_to_volume(self, step: do.Step, volume: Volume) -> None:
@@ -254,13 +275,26 @@ class World:
 
     def _apply_to_objects(self, step: do.Step) -> None:
         match step:
-            case do.NoteHealth() | do.NoteUnproven() | do.NoteRebalance() | do.NoteBalanced():
+            case (
+                do.NoteHealth()
+                | do.NoteUnproven()
+                | do.NoteRebalance()
+                | do.NoteBalanced()
+                | do.NoteReplaced()
+            ):
                 self.notes = noted(self.notes, step)
             case do.DeletePod(name, _):
                 (old,) = [p for p in self.pods.values() if p.name == name]
-                self.pods[old.node] = replace(old, name=f"{name}y", created=self.now, template=self.template)
+                template = self.controllers[old.node].template
+                self.pods[old.node] = replace(old, name=f"{name}y", created=self.now, template=template)
+            case do.HoldData(node, bricks):
+                self._guard(node, bricks)
+            case do.ReleaseData(node, plan):
+                assert plan == (self.plan.nodes if self.plan else None)
+                self._guard(node, frozenset())
             case do.LiftFinalizer(node, plan, _):
                 assert plan == (self.plan.nodes if self.plan else None)
+                assert node in self.terminating
                 self.terminating.discard(node)
             case do.RemakeMember(node):
                 self.living.add(node)
@@ -268,3 +302,8 @@ class World:
                 self.unheld.discard(node)
             case _:
                 raise AssertionError(f"{step} at the wrong time")
+
+    def _guard(self, node: int, bricks: frozenset[str]) -> None:
+        for objects in (self.controllers, self.claims):
+            if node in objects:
+                objects[node] = replace(objects[node], bricks=bricks)

@@ -16,6 +16,7 @@ from gluster_sidecar.contract import DRAIN_FINALIZER, KIND_LABEL, Kind, MemberKe
 from gluster_sidecar.disk import Usage
 from gluster_sidecar.model import (
     Cluster,
+    Guarded,
     Member,
     Notes,
     Own,
@@ -61,6 +62,9 @@ class SimulatedCluster:
         self.gluster = GlusterPool()
         self.pods: dict[int, Pod] = {}
         self.documents: dict[int, Document] = {}
+        self.guarded: dict[int, Guarded] = {}
+        """Controllers and claims: of a node both are alike here."""
+        self.template = ""
         self.plan: Plan | None = None
         self.notes = Notes()
         self.lease: int | None = None
@@ -73,17 +77,23 @@ class SimulatedCluster:
         """RC, pod, disk and membership object, as `pulumi up` makes them."""
         if number not in self.gluster.nodes:
             self.gluster.add(number)
+            self.guarded[number] = Guarded(template=self.template)
             self.pods[number] = self._pod(number, 0)
         if number not in self.documents:
             data = {str(MemberKey.NODE): str(number)} | ({str(MemberKey.SPARE): "true"} if spare else {})
             self.documents[number] = Document(data)
 
     def _pod(self, number: int, age: int) -> Pod:
-        template = self.plan.template if self.plan else ""
+        template = self.guarded[number].template
         return Pod(
             number, f"gluster-{number}-{age}", self.gluster.now, f"10.0.0.{number}", True, False, False,
             uid=f"{number}-{age}-{self.gluster.now}", template=template,
         )  # fmt: skip
+
+    def retemplate(self, template: str) -> None:
+        """As `pulumi up`, which changes the controllers before the plan."""
+        self.template = template
+        self.guarded = {n: replace(found, template=template) for n, found in self.guarded.items()}
 
     def want(self, nodes: frozenset[int], spares: frozenset[int], template: str) -> None:
         self.plan = Plan(nodes, spares, template, grace_seconds=600, mark=f"{format_nodes(nodes)}@{template}")
@@ -128,6 +138,8 @@ class SimulatedCluster:
                 ending=node.ending,
             ),
         )
+        if planner.acts(cluster) and self.chance() >= 0.03:
+            cluster = replace(cluster, controllers=dict(self.guarded), claims=dict(self.guarded))
         if (
             not cluster.pool
             or volume is None
@@ -202,8 +214,10 @@ class SimulatedCluster:
         self.pods[node.number] = replace(self.pods[node.number], ready=ready.ready)
         if (document := self.documents.get(node.number)) is not None:
             usage = Usage(1 << 30, 9 << 30)
+            leaves = node.number in cluster.leaving and node.number not in cluster.notes.peers
+            left = self.gluster.left(node) if leaves and cluster.pool and not node.serves else None
             document.data |= report.own_member(
-                cluster, ready, self.pods, pending, node.place, usage, caught_up=node.caught_up
+                *(cluster, ready, self.pods, pending, node.place, usage), caught_up=node.caught_up, left=left
             )
         if planner.acts(cluster):
             said = observe.notes(
@@ -231,8 +245,20 @@ class SimulatedCluster:
 
     def _apply(self, node: Node, step: do.Action) -> None:
         match step:
-            case do.NoteHealth() | do.NoteUnproven() | do.NoteRebalance() | do.NoteBalanced():
+            case (
+                do.NoteHealth()
+                | do.NoteUnproven()
+                | do.NoteRebalance()
+                | do.NoteBalanced()
+                | do.NoteReplaced()
+            ):
                 self.notes = noted(self.notes, step)
+            case do.HoldData(number, bricks):
+                self.guarded[number] = replace(self.guarded[number], bricks=bricks)
+            case do.ReleaseData(number, plan):
+                if plan != (self.plan.nodes if self.plan else None):
+                    raise Refused("the plan changed")
+                self.guarded[number] = replace(self.guarded[number], bricks=frozenset())
             case do.ProbePeer():
                 before = node.shared
                 self.gluster.apply(node, step)
@@ -274,7 +300,8 @@ class SimulatedCluster:
             return
         del self.documents[number]
         if self.plan is None or number not in self.plan.nodes | self.plan.spares:
-            del self.gluster.nodes[number], self.pods[number]
+            assert not self.guarded[number].bricks, "Pulumi would meet the guard"
+            del self.gluster.nodes[number], self.pods[number], self.guarded[number]
 
 
 def _judged(task: Task | None, failures: int) -> Task | None:

@@ -36,6 +36,7 @@ class History:
         cluster = self.cluster
 
         def add() -> None:
+            cluster.retemplate(template)
             for number in sorted(wanted | spares):
                 cluster.add_node(number, spare=number in spares)
                 if number in cluster.documents and number not in spares:

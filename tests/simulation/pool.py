@@ -64,6 +64,8 @@ class Node:
     """What its glusterd knows; a blank one is alone in a pool of its own."""
     folders: dict[str, set[int]] = field(default_factory=dict)
     """Its disk: bricks that were ever made on it."""
+    removed: set[str] = field(default_factory=set)
+    """Those of them that left by a removal: what was moved is no longer in them."""
     believed: dict[str, set[int]] = field(default_factory=dict)
     """What was on the disk that it lost: nobody accuses a brick of that until it has been replaced."""
     unmarked: dict[str, set[int]] = field(default_factory=dict)
@@ -365,8 +367,14 @@ class GlusterPool:
 
     def lose_disk(self, node: Node) -> None:
         node.believed, node.folders, node.serves = {**node.believed, **node.folders}, {}, False
-        node.unmarked = {}
+        node.unmarked, node.removed = {}, set()
         node.shared, node.learned = Shared({node.number}), True
+
+    def left(self, node: Node) -> dict[str, tuple[int, tuple[str, ...]]]:
+        """What a walk through the folders on its disk would find, as `disk.walk`."""
+        moved = self.acked - self.lost_writes()
+        found = {p: len(d - moved if p in node.removed else d) for p, d in sorted(node.folders.items())}
+        return {path: (count, ("a",) * min(count, 1)) for path, count in found.items()}
 
     def lost_writes(self) -> set[int]:
         """Acknowledged writes of which the volume has no copy any more."""
@@ -445,6 +453,7 @@ class GlusterPool:
                 for brick in set(volume.bricks) - set(kept):
                     if (node := self.nodes.get(node_of(brick))) is not None:
                         node.serves = False
+                        node.removed.add(brick.path)
                 shared.volume = replace(volume, bricks=kept, removal=None)
             case _:
                 raise AssertionError(f"not of glusterd: {step}")

@@ -10,7 +10,7 @@ import pulumi
 import pytest
 from gluster_sidecar import contract
 
-from gluster_stack import GlusterCluster, GlusterClusterArgs
+from gluster_stack import GlusterCluster, GlusterClusterArgs, guard
 from gluster_stack.access import RULES
 from tests.stack.examples import NODES, ODD, strings, template
 from tests.stack.recording import (
@@ -19,6 +19,8 @@ from tests.stack.recording import (
     CLAIM,
     CONTROLLER,
     DISK,
+    GUARD_BINDING,
+    GUARD_POLICY,
     LEASE,
     MAP,
     POD,
@@ -73,9 +75,42 @@ def test_the_plan_names_all_nodes_and_waits_until_they_serve(four: Recording) ->
         "graceSeconds": "1800",
     }
     assert plan["data"].keys() == {str(key) for key in contract.DECLARED}
-    mark = contract.settled_mark(plan["data"])
-    assert plan["metadata"]["annotations"] == {"pulumi.com/waitFor": f"jsonpath={{.data.settled}}={mark}"}
+    assert "annotations" not in plan["metadata"], "an update that waits may be forgotten"
     assert plan["metadata"]["labels"][contract.KIND_LABEL] == "plan"
+    mark = contract.settled_mark(plan["data"])
+    settled = four.one(MAP, "gluster-settled")
+    assert settled.object["data"] == {"plan": mark}
+    assert settled.object["metadata"]["annotations"] == {
+        "pulumi.com/waitFor": f"jsonpath={{.data.settled}}={mark}",
+        "pulumi.com/patchForce": "true",
+    }
+    assert settled.object["metadata"]["labels"][contract.KIND_LABEL] == "settled"
+    assert four.one(MAP, "gluster-plan").urn in settled.depends_on
+
+
+def test_claims_and_controllers_are_guarded_from_before_they_are_there_until_after_they_have_gone(
+    four: Recording,
+) -> None:
+    (policy,), (binding,) = four.of(GUARD_POLICY), four.of(GUARD_BINDING)
+    for kind, name in ((CONTROLLER, "gluster-3"), (CLAIM, "gluster-3")):
+        guarded = four.one(kind, name)
+        assert {policy.urn, binding.urn} <= four.before(guarded.urn)
+        rules = policy.object["spec"]["matchConstraints"]
+        labels = guarded.object["metadata"]["labels"].items()
+        assert rules["objectSelector"]["matchLabels"].items() <= labels
+    (rule,) = rules["resourceRules"]
+    assert (rule["operations"], rule["resources"]) == (["DELETE"], list(guard.GUARDED))
+    assert binding.object["spec"]["policyName"] == policy.object["metadata"]["name"] == "default-gluster"
+    assert binding.object["spec"]["validationActions"] == ["Deny"]
+
+
+def test_the_sidecars_may_change_controllers_and_claims_of_their_cluster_alone(four: Recording) -> None:
+    for n in (1, 2, 3, 4):
+        role = four.one(ROLE, f"gluster-{n}-hold")
+        (rule,) = role.object["rules"]
+        assert rule["resourceNames"] == [f"gluster-{n}"]
+        assert rule["verbs"] == ["patch"]
+        assert role.urn in four.before(four.one(MAP, f"gluster-member-{n}").urn)
 
 
 def test_a_spare_is_said_to_be_one_and_waits_for_its_identity_alone(odd: Recording) -> None:
@@ -194,7 +229,7 @@ def test_the_clients_entry_is_filled_by_the_sidecars_alone(odd: Recording) -> No
 
 def test_the_sample_app_comes_last_and_is_an_ordinary_pod(odd: Recording) -> None:
     (app,) = odd.of(POD)
-    assert {odd.one(MAP, "gluster-plan").urn, odd.one(CLAIM, "gluster").urn} <= app.depends_on
+    assert {odd.one(MAP, "gluster-settled").urn, odd.one(CLAIM, "gluster").urn} <= app.depends_on
     assert {r.urn for r in odd.of(SLICE)} <= app.depends_on
     (only,) = app.object["spec"]["containers"]
     assert only["name"] == "app"

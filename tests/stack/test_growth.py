@@ -30,7 +30,7 @@ def without(request: Mapping[str, Any], *path: str) -> dict[str, Any]:
     copy = dict(request)
     if len(path) == 1:
         copy.pop(path[0], None)
-    else:
+    elif path[0] in copy:
         copy[path[0]] = without(copy[path[0]], *path[1:])
     return copy
 
@@ -40,17 +40,24 @@ def without(request: Mapping[str, Any], *path: str) -> dict[str, Any]:
 def test_growth_only_adds_and_updates_the_plan(one: int, other: int, replication: int) -> None:
     before, after = of_sets(min(one, other), replication), of_sets(max(one, other), replication)
     assert before.requests.keys() <= after.requests.keys()
-    plan = before.one(MAP, "gluster-plan").urn
-    assert changed(before, after) == (set() if one == other else {plan})
-    old, new = before.requests[plan].whole, after.requests[plan].whole
-    for path in (
-        ("object", "data", "nodes"),
-        ("object", "metadata", "annotations", "pulumi.com/waitFor"),
-        ("dependencies",),
-        ("customTimeouts", "update"),
-    ):
-        old, new = without(old, *path), without(new, *path)
-    assert old == new, "of the plan only what is wanted may change"
+    both = plan_and_settled(before)
+    assert changed(before, after) == (set() if one == other else both)
+    for urn in both:
+        old, new = before.requests[urn].whole, after.requests[urn].whole
+        for path in (
+            ("object", "data", "nodes"),
+            ("object", "data", "plan"),
+            ("object", "metadata", "annotations", "pulumi.com/waitFor"),
+            ("dependencies",),
+            ("customTimeouts", "update"),
+        ):
+            old, new = without(old, *path), without(new, *path)
+        assert old == new, "of the plan only what is wanted may change"
+
+
+def plan_and_settled(found: Recording) -> set[str]:
+    """What is wanted, and where `up` waits for it."""
+    return {found.one(MAP, name).urn for name in ("gluster-plan", "gluster-settled")}
 
 
 @settings(max_examples=25)
@@ -60,9 +67,10 @@ def test_what_growth_adds_belongs_to_the_new_nodes(one: int, other: int, replica
     before, after = of_sets(few, replication), of_sets(many, replication)
     new = range(few * replication + 1, many * replication + 1)
     added = after.requests.keys() - before.requests.keys()
-    owners = {urn.rsplit("::", 1)[-1].removesuffix("-disk").rsplit("-", 1)[-1] for urn in added}
-    assert owners == {str(n) for n in new}
-    assert len(added) == 7 * len(new)  # component, disk, volume, claim, Service, controller, member
+    names = {urn.rsplit("::", 1)[-1].removesuffix("-disk").removesuffix("-hold") for urn in added}
+    assert {name.rsplit("-", 1)[-1] for name in names} == {str(n) for n in new}
+    # Component, disk, volume, claim, Service, controller, Role and its binding, member.
+    assert len(added) == 9 * len(new)
 
 
 few_sizes = st.integers(1, 4)
@@ -94,7 +102,7 @@ def test_between_any_two_sizes_no_disk_and_no_controller_changes(
     both = set(range(1, min(one * copies + few, other * copies + many) + 1))
     turned = {n for n in both if (n > one * copies) != (n > other * copies)}
     members = {before.one(MAP, f"gluster-member-{n}").urn for n in turned}
-    plan = {before.one(MAP, "gluster-plan").urn} if (one, few) != (other, many) else set()
+    plan = plan_and_settled(before) if (one, few) != (other, many) else set()
     assert changed(before, after) == members | plan
     for urn in members:
         old, new = before.requests[urn].whole, after.requests[urn].whole
@@ -146,6 +154,6 @@ def test_the_comparison_sees_a_difference() -> None:
     """Else all of the above could pass on an empty comparison."""
     before, after = of_sets(1, 2), record(node_count=2, image="other:1")
     assert len(before.of(CLUSTER)) == 1
-    with_the_image = {"gluster-1", "gluster-2", "gluster-plan", "gluster-sample-app"}
+    with_the_image = {"gluster-1", "gluster-2", "gluster-plan", "gluster-settled", "gluster-sample-app"}
     with_the_image |= {"gluster-client", "gluster-csi"}
     assert with_the_image == {urn.rsplit("::", 1)[-1] for urn in changed(before, after)}

@@ -20,6 +20,8 @@ from tests.stack.recording import (
     CONTROLLER,
     DISK,
     DRIVER,
+    GUARD_BINDING,
+    GUARD_POLICY,
     LEASE,
     MAP,
     NODE,
@@ -63,6 +65,7 @@ def test_each_node_has_one_of_each(four: Recording) -> None:
         "gluster-foundation",
         "gluster-plan",
         "gluster-protection",
+        "gluster-settled",
         "gluster-status",
     }
 
@@ -92,7 +95,7 @@ def test_namespaced_objects_are_in_the_namespace_and_labelled(odd: Recording) ->
             assert metadata["name"] == contract.driver_name("storage")
         elif request.name == "gluster" and request.type == VOLUME:
             assert metadata["name"] == "storage-files"
-        elif request.type in (VOLUME, STORAGE_CLASS, PRIORITY_CLASS):
+        elif request.type in (VOLUME, STORAGE_CLASS, PRIORITY_CLASS, GUARD_POLICY, GUARD_BINDING):
             assert metadata["name"].startswith("storage-gluster")
         else:
             assert metadata["namespace"] == "storage", request.urn

@@ -1,0 +1,105 @@
+"""When a node's disk, claim and controller may go: only once the disk is proven to hold nothing that is
+needed, or when the whole cluster is torn down on purpose. Pure; its rules stand in `planner.RULES`.
+
+Two lines of defence, and neither believes Pulumi. The finalizer on a membership object holds everything that
+Pulumi deletes after it. The annotation `BRICKS_ANNOTATION` on controller and claim makes the API server
+refuse their deletion, should somebody come to them by another way: by hand, by an old state, or with
+resources taken out of Pulumi's state. Both are lifted here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .actions import HoldData, LiftFinalizer, NoteReplaced, ReleaseData, Step, Wait
+from .contract import node_of_host
+from .model import Cluster
+from .settings import Settings
+
+
+def tear_down(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """Without a plan the stack is being destroyed, and a destroy is not a drain.
+
+    A member whose deletion is pending is released at once, for a destroy may delete one after the other. Its
+    controller and claim stay guarded until no member lives: Pulumi comes to them only then, and so does
+    nobody who deleted the plan by mistake, or with the resources of one node.
+    """
+    if cluster.plan is not None:
+        return
+    if cluster.torn_down:
+        if cluster.controllers is None or cluster.claims is None:
+            yield Wait("the stack is being destroyed; controllers and claims are not known yet")
+            return
+        # Before any finalizer: whoever lifts those may be deleted at any moment after that.
+        for node in sorted(cluster.controllers.keys() | cluster.claims.keys()):
+            if cluster.may_hold(node):
+                yield ReleaseData(node, None)
+    # Its own object last: without it this node could no longer act.
+    for node in sorted(cluster.members, key=lambda node: (node == cluster.me, node)):
+        if cluster.members[node].terminating and cluster.members[node].held:
+            yield LiftFinalizer(node, None, "the plan is gone: teardown")
+
+
+def hold_data(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """Guards the objects of every node that holds a brick, should a guard be missing: they were recreated,
+    or the cluster is older than the guard."""
+    volume = cluster.pool.volume if cluster.pool else None
+    if volume and not cluster.torn_down:
+        yield from hold(cluster, (brick.id for brick in volume.bricks))
+
+
+def hold(cluster: Cluster, bricks: Iterable[str]) -> Iterator[Step]:
+    """Guards the nodes of these bricks; to be carried out before the bricks are made. An object that is being
+    deleted is left alone: nothing can guard it any more."""
+    paths: dict[int, set[str]] = {}
+    for brick in bricks:
+        host, _, path = brick.partition(":")
+        if (node := node_of_host(host)) is not None:
+            paths.setdefault(node, set()).add(path)
+    for node, wanted in sorted(paths.items()):
+        open_ = [found for found in cluster.guarded(node) if not found.terminating]
+        if any(not wanted <= found.bricks for found in open_):
+            yield HoldData(node, cluster.may_hold(node) | wanted)
+
+
+def can_hold(cluster: Cluster, node: int) -> bool:
+    """Whether a brick may be put on the node's disk: its controller and its claim are there to stay."""
+    both = cluster.guarded(node)
+    return len(both) == 2 and not any(found.terminating for found in both)
+
+
+def let_go(cluster: Cluster, node: int, *, in_sync: bool) -> Iterator[Step]:
+    """Lifts both guards of a node that leaves, is out of the pool and holds no brick of the volume."""
+    if why_kept(cluster, node, in_sync=in_sync):
+        return
+    nodes = cluster.plan.nodes if cluster.plan else None
+    if held := cluster.may_hold(node):
+        yield ReleaseData(node, nodes)
+        if forgotten := cluster.notes.replaced & {f"{cluster.host(node)}:{path}" for path in held}:
+            yield NoteReplaced(cluster.notes.replaced - forgotten)
+    member = cluster.members[node]
+    if member.terminating and member.held:
+        yield LiftFinalizer(node, nodes, "drained")
+
+
+def why_kept(cluster: Cluster, node: int, *, in_sync: bool) -> str:
+    """Why the disk of such a node is not proven to hold nothing that is needed; empty if it is.
+
+    `in_sync`: every brick of the volume is up and nothing waits to be healed. Of a brick that another
+    replaced, the data is in the copies; of one that was removed, every file must have moved.
+    """
+    if cluster.controllers is None or cluster.claims is None:
+        return "its controller and claim are not known yet"
+    left = cluster.members[node].left
+    for path in sorted(cluster.may_hold(node)):
+        brick = f"{cluster.host(node)}:{path}"
+        if brick in cluster.notes.replaced:
+            if not in_sync:
+                return f"what took the place of its brick {path} is not known to be in sync"
+            continue
+        if left is None:
+            return f"what is left in its brick {path} is not known"
+        count, names = left.get(path, (0, ()))
+        if count:
+            return f"{count} files are left in its brick {path}: {', '.join(names)}"
+    return ""
