@@ -12,28 +12,10 @@ from typing import Any
 import pytest
 
 from tests.standins.control_plane import ControlPlane, wait_for
+from tests.standins.maps import MUTABLE, awaited, config_map
 from tests.standins.workbench import Bench, Done
 
 pytestmark = pytest.mark.lab
-
-MUTABLE = {
-    "type": "pulumi_kubernetes.Provider",
-    "arguments": {"enableConfigMapMutable": True, "clusterIdentifier": "bench"},
-}
-
-
-def config_map(
-    name: str, data: dict[str, str] | None = None, options: dict[str, Any] | None = None, **metadata: Any
-) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"metadata": {"name": name, **metadata}}
-    if data is not None:
-        arguments["data"] = data
-    own = {"provider": "k", **(options or {})}
-    return {"type": "pulumi_kubernetes.core.v1.ConfigMap", "arguments": arguments, "options": own}
-
-
-def awaited(expression: str) -> dict[str, Any]:
-    return {"annotations": {"pulumi.com/waitFor": expression}}
 
 
 @contextmanager

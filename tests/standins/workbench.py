@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.standins.control_plane import ControlPlane
+from tests.standins.control_plane import ControlPlane, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = f"""\
@@ -20,7 +22,8 @@ runtime:
   options: {{toolchain: pip, virtualenv: {ROOT}/.venv}}
 """
 PROGRAM = """\
-import importlib, json, pathlib, re
+import importlib, json, pathlib, re, signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the engine ends it, also after an error: no traceback
 import pulumi
 
 bench = json.loads(pathlib.Path("resources.json").read_text())
@@ -115,12 +118,33 @@ class Bench:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            # As under a shell: a group of its own, which gets the person's Ctrl-C.
+            process_group=0,
         )
 
     def run(self, *argv: str) -> Done:
         with self.start(*argv) as process:
             text, _ = process.communicate(timeout=120)
         return Done(process.returncode, text)
+
+    def stopped(self, number: signal.Signals, when: Callable[[], bool], *argv: str) -> Done:
+        """Runs pulumi and sends `number` to its process group as soon as `when` holds."""
+        with self.start(*argv) as process:
+            try:
+                wait_for(f"the moment to stop pulumi {' '.join(argv)}", when)
+            finally:
+                os.killpg(process.pid, number)
+            text, _ = process.communicate(timeout=60)
+        return Done(process.returncode, text)
+
+    def processes(self) -> dict[int, str]:
+        """Pulumi's of this stack and all that it started: their command lines by number."""
+        mark, found = f"PULUMI_BACKEND_URL=file://{self.folder}/state\0".encode(), {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if mark in (folder / "environ").read_bytes():
+                    found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        return found
 
     def up(self, resources: Resources, *argv: str) -> Done:
         self.declare(resources)
@@ -145,6 +169,12 @@ class Bench:
             if step["op"] != "same":
                 steps.setdefault(step["urn"].rpartition("::")[2], []).append(step["op"])
         return steps
+
+    def exported(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        """Of `pulumi stack export`: the resources by name, and the kinds of the pending operations."""
+        deployment = json.loads(self.run("stack", "export").ok().text)["deployment"]
+        resources = {item["urn"].rpartition("::")[2]: item for item in deployment.get("resources") or []}
+        return resources, [item["type"] for item in deployment.get("pending_operations") or []]
 
     def state(self) -> dict[str, dict[str, Any]]:
         """The resources as they are saved, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,16 +48,27 @@ class Children:
             with self._lock:
                 self._running.discard(child)
 
+    def interrupt(self) -> None:
+        """Asks all to end, and returns at once."""
+        for child in self._all():
+            threading.Thread(target=_end, args=(child,), daemon=True).start()
+
     def stop(self) -> None:
-        with self._lock:
-            running = list(self._running)
-        for child in running:
+        for child in self._all():
             _end(child)
+
+    def _all(self) -> list[subprocess.Popen[bytes]]:
+        with self._lock:
+            return list(self._running)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
+    """As the real host does it: `Cancel` and `WaitDelay` of its exec.Cmd (pulumi's PRs 22374 and 22397).
+
+    The SDK's runner has no word for a KeyboardInterrupt: who wants no traceback sets SIGINT to SIG_DFL.
+    """
     if child.poll() is None:
-        child.terminate()
+        child.send_signal(signal.SIGINT)
         try:
             child.wait(PATIENCE)
         except subprocess.TimeoutExpired:

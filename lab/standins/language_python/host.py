@@ -40,7 +40,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        self.stop()
+        self._children.interrupt()
         return empty_pb2.Empty()
 
     def stop(self) -> None:

@@ -6,7 +6,9 @@ import json
 import re
 import ssl
 import tempfile
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +20,10 @@ from lab.standins.pulumi_plugin.values import Object
 TIMEOUT: Final = urllib3.Timeout(connect=5, read=30)
 """Seconds."""
 CONNECTIONS: Final = 64
+REQUESTS: Final = 256
+"""At a time: more than the engine asks for, because those given up by Ctrl-C still hold a thread each."""
+GIVE_UP: Final = 0.1
+"""Seconds until a request on its way notices Ctrl-C."""
 _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 JSON: Final = "application/json"
@@ -38,10 +44,19 @@ class Unreachable(Exception):
     """The API server said nothing."""
 
 
+class Cancelled(Unreachable):
+    """Ctrl-C: no request is sent any more, and none on its way is waited for.
+
+    The real provider gives every request the context that Cancel ends (`canceler` in provider.go).
+    """
+
+
 class Api:
     """Thread-safe."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, cancelled: threading.Event) -> None:
+        self._cancelled = cancelled
+        self._threads = ThreadPoolExecutor(REQUESTS)
         self._base = connection.server
         self._headers = {"Accept": JSON, "User-Agent": "pulumi-kubernetes (stand-in)"}
         if connection.token:
@@ -56,8 +71,8 @@ class Api:
             retries=False,
         )
 
-    def get(self, path: str) -> Object:
-        return self.send("GET", path)[0]
+    def get(self, path: str, *, even_cancelled: bool = False) -> Object:
+        return self.send("GET", path, even_cancelled=even_cancelled)[0]
 
     def send(
         self,
@@ -67,9 +82,22 @@ class Api:
         *,
         query: Mapping[str, str] | None = None,
         content: str = JSON,
+        even_cancelled: bool = False,
     ) -> tuple[Object, list[str]]:
-        """What it answers, and its warnings. Raises ApiError, Unreachable."""
+        """What it answers, and its warnings. Raises ApiError, Unreachable, Cancelled."""
         url = self._base + path + ("?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else "")
+        if self._cancelled.is_set() and not even_cancelled:
+            # The words of client-go's limiter of requests, which looks at the context first.
+            raise Cancelled("client rate limiter Wait returned an error: context canceled")
+        request = self._threads.submit(self._exchange, method, path, url, body, content)
+        while not wait([request], GIVE_UP).done:
+            if self._cancelled.is_set() and not even_cancelled:
+                raise Cancelled(f'{method.capitalize()} "{url}": context canceled')
+        return request.result()
+
+    def _exchange(
+        self, method: str, path: str, url: str, body: Any, content: str
+    ) -> tuple[Object, list[str]]:
         try:
             reply = self._pool.request(
                 method,

@@ -33,7 +33,7 @@ class Cluster:
         try:
             found = connection(settings.choice, environment)
             self.namespace = found.namespace
-            api = Api(found)
+            api = Api(found, cancelled)
             api.get("/version")
         except ConfigError as error:
             self.why_not = f"unable to load Kubernetes client configuration from kubeconfig file: {error}"

@@ -63,7 +63,8 @@ class Kinds:
         if self._api is None:
             return {}
         try:
-            listed = self._api.get(prefix)
+            # The real provider's discovery is a cache, which Ctrl-C leaves alone.
+            listed = self._api.get(prefix, even_cancelled=True)
         except ApiError as error:
             if error.code == 404:
                 return {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lab.standins.pulumi_kubernetes import fields
-from lab.standins.pulumi_kubernetes.api import APPLY, JSON_PATCH, MERGE_PATCH, Api, ApiError
+from lab.standins.pulumi_kubernetes.api import APPLY, JSON_PATCH, MERGE_PATCH, Api, ApiError, Unreachable
 from lab.standins.pulumi_kubernetes.kinds import Kinds, NoSuchKind
 from lab.standins.pulumi_kubernetes.objects import (
     annotation,
@@ -111,7 +111,7 @@ class Operations:
 
     def read(self, obj: Object, task: Task) -> Object:
         """Raises NotLive for an object that is not ready, of kinds where a refresh looks."""
-        live = self._api.get(self._kinds.item(obj))
+        live = self.live(obj)
         rule = built_in(obj)
         if rule is None or not rule.reads or is_true(obj, SKIP_AWAIT):
             return live
@@ -121,14 +121,17 @@ class Operations:
         return live
 
     def update(self, old: Object, inputs: Object, ignored: list[Path], task: Task) -> Object:
-        """`old`: the inputs until now. Raises NotLive for whatever goes wrong while the object exists."""
-        live = self._api.get(self._kinds.item(inputs))
+        """`old`: the inputs until now. Raises NotLive where the object was there before."""
+        live = self.live(inputs)
         try:
             change = self._preview_update if task.preview else self._update
             applied = change(without_read_only(old), without_read_only(inputs), live, ignored, task)
         except ApiError as error:
             raise NotLive(live, _explained(error, task.manager)) from error
         return applied if task.preview else self._await(inputs, applied, task)
+
+    def live(self, obj: Object) -> Object:
+        return self._api.get(self._kinds.item(obj))
 
     def delete(self, inputs: Object, live: Object, task: Task) -> None:
         """Returns once the object is gone. Raises NotLive."""
@@ -254,14 +257,26 @@ class Operations:
                 task.messages,
             )
         except WaitFailed as error:
+            if self._has_ended(path, uid, seen, task):
+                return
             finalizers = pluck(seen[0], "metadata", "finalizers") or []
             task.messages.warn(f"finalizers might be preventing deletion ({', '.join(finalizers)})")
             raise NotLive(seen[0], str(error), error.reasons) from error
         task.messages.status("")
 
-    def _look_for_end(self, path: str, uid: str, seen: list[Object]) -> Progress:
+    def _has_ended(self, path: str, uid: str, seen: list[Object], task: Task) -> bool:
+        """One last look, which Ctrl-C does not hinder (refreshClusterState in the real one's deleted.go)."""
         try:
-            found = self._api.get(path)
+            return self._look_for_end(path, uid, seen, even_cancelled=True).done
+        except (ApiError, Unreachable) as error:
+            task.messages.status(f"unexpected error while checking cluster state: {error}")
+            return False
+
+    def _look_for_end(
+        self, path: str, uid: str, seen: list[Object], even_cancelled: bool = False
+    ) -> Progress:
+        try:
+            found = self._api.get(path, even_cancelled=even_cancelled)
         except ApiError as error:
             if error.code == 404:
                 return Progress(True)

@@ -12,7 +12,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from lab.standins.pulumi_kubernetes import checking, diffing
-from lab.standins.pulumi_kubernetes.api import ApiError, Unreachable
+from lab.standins.pulumi_kubernetes.api import ApiError, Cancelled, Unreachable
 from lab.standins.pulumi_kubernetes.cluster import Cluster
 from lab.standins.pulumi_kubernetes.diff import normal
 from lab.standins.pulumi_kubernetes.fields import CREATOR
@@ -131,6 +131,8 @@ class Kubernetes(Plugin):
             if error.code == 404:
                 return provider_pb2.ReadResponse()
             raise ProviderError(str(error)) from error
+        except Cancelled as error:
+            raise ProviderError(str(error)) from error
         except Unreachable as error:
             raise ProviderError(f"{UNREACHABLE}: {error}") from error
         now = prune(live, normal(inputs)) if inputs else _as_inputs(live)
@@ -153,16 +155,24 @@ class Kubernetes(Plugin):
         old, _, manager = parse_checkpoint(decode(request.olds))
         manager = manager or f"{CREATOR}-{secrets.token_hex(4)}"
         task = self._task(request.urn, manager, request.timeout, request.preview)
+        operations, failed = self._operations(), f'update of resource "{request.urn}" failed'
         try:
             ignored = [parse_path(path) for path in request.ignoreChanges]
-            live = self._operations().update(old, inputs, ignored, task)
-        except NotLive as error:
+            live = operations.update(old, inputs, ignored, task)
+        except NoSuchKind as error:
+            raise ProviderError(f"{failed}: {error}") from error
+        except (NotLive, ApiError, Unreachable) as error:
             if request.preview and isinstance(error.__cause__, ApiError) and error.__cause__.code == 403:
                 return provider_pb2.UpdateResponse(properties=request.news)
+            # Whatever went wrong, the object is read once more (readLiveObject in the real one's
+            # provider.go). After Ctrl-C that fails as well, and the new state is lost.
+            try:
+                seen = NotLive(operations.live(inputs), str(error), getattr(error, "reasons", ()))
+            except (ApiError, Unreachable) as lost:
+                why = f"{failed}: {error}\nunable to get cluster state: {lost}"
+                raise ProviderError(why) from error
             said = f'the Kubernetes API server reported that "{request.id}" failed to fully initialize or '
-            raise self._partial(said + f"become live: {error}", error, given, manager) from error
-        except _Failures as error:
-            raise ProviderError(f'update of resource "{request.urn}" failed: {error}') from error
+            raise self._partial(said + f"become live: {error}", seen, given, manager) from error
         state = checkpoint(inputs, _shown(live, request.preview), given, manager)
         return provider_pb2.UpdateResponse(properties=encode(state))
 

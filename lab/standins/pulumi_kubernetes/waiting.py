@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from lab.standins.pulumi_kubernetes.api import ApiError, Unreachable
+from lab.standins.pulumi_kubernetes.api import ApiError, Cancelled, Unreachable
 from lab.standins.pulumi_kubernetes.readiness import Progress
 from lab.standins.pulumi_plugin.engine import Messages
 
@@ -53,6 +53,8 @@ def wait(
 def _look(look: Callable[[], Progress], last: Progress) -> Progress:
     try:
         return look()
+    except Cancelled as error:
+        raise WaitFailed(CANCELLED, last.reasons) from error
     except Unreachable as error:
         return Progress(False, f"the API server does not answer: {error}", last.reasons)
     except ApiError as error:

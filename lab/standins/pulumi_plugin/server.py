@@ -84,6 +84,7 @@ def serve(register: Callable[[grpc.Server], Any], stopping: Callable[[], Any]) -
     register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    # Fails where the engine has been killed before: then `parent` was not it.
     print(port, flush=True)
     # An engine that was killed sends nothing: its orphan has another parent.
     while not ended.wait(0.5) and os.getppid() == parent:
