@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pulumi
+import signal
 
-from gluster_stack import GlusterCluster, kubernetes_provider
-from gluster_stack.config import StackConfig, line
+# After Ctrl-C or an error Pulumi ends the program by SIGINT: let that be the default action, and not two
+# tracebacks. Before the imports, which take a second.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import pulumi  # noqa: E402
+
+from gluster_stack import GlusterCluster, kubernetes_provider  # noqa: E402
+from gluster_stack.config import StackConfig, line  # noqa: E402
 
 config = StackConfig.load()
 kubernetes = kubernetes_provider("kubernetes", config.kube_context)

@@ -52,7 +52,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
             "watch",  # ... and to be told of changes instead of asking
             "get",  # the plan is read afresh right before a finalizer is lifted
             "patch",  # a node's report, `settled`, the finalizer
-            "create",  # a member that the plan names and that somebody deleted
+            "create",  # a member that is missing: somebody deleted it, or a destroy that was interrupted
+            "delete",  # ... which nobody wants, so that it goes once its node is drained
         ),
     ),
     (

@@ -57,11 +57,10 @@ def declare_member(
     after: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> core.ConfigMap:
-    """`node` shall be a member; deleting this drains it. `after`: what must outlive the drain.
+    """Node `node` exists; to delete this takes until it is drained. `after`: what must outlive the drain.
 
-    A spare is waited for until its glusterd has a UUID: it joins when a node stays away.
+    Nothing is waited for here, or the plan, which names the new nodes, would wait for nodes that wait for it.
     """
-    joined, has_uuid = wait_for(f".data.{MemberKey.JOINED}", "true"), wait_for(f".data.{MemberKey.UUID}")
     data = {str(MemberKey.NODE): str(node.number)}
     return core.ConfigMap(
         f"{name}-member-{node.number}",
@@ -69,17 +68,13 @@ def declare_member(
             name=node.member,
             namespace=args.namespace,
             labels={**layout.node_labels(node, args.cluster_name), contract.KIND_LABEL: str(Kind.MEMBER)},
-            annotations=has_uuid if node.spare else joined,
             finalizers=[contract.DRAIN_FINALIZER],
         ),
         data={**data, str(MemberKey.SPARE): "true"} if node.spare else data,
         opts=pulumi.ResourceOptions.merge(
             opts,
             pulumi.ResourceOptions(
-                depends_on=[*after],
-                custom_timeouts=pulumi.CustomTimeouts(
-                    create=JOIN_TIMEOUT, update=JOIN_TIMEOUT, delete=DRAIN_TIMEOUT
-                ),
+                depends_on=[*after], custom_timeouts=pulumi.CustomTimeouts(delete=DRAIN_TIMEOUT)
             ),
         ),
     )

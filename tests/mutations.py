@@ -169,8 +169,8 @@ MISTAKES: Final = (
     mutant(
         "19",
         "planner",
-        "        if volume.replica != settings.replication:\n            return  #",
-        "        if False:\n            return  #",
+        "    if volume.replica != settings.replication:\n        return []  #",
+        "    if False:\n        return []  #",
         "test_mistakes.py::test_another_replication_changes_no_volume_that_exists",
     ),
     mutant(
@@ -237,13 +237,55 @@ MISTAKES: Final = (
     Mutant(
         "28",
         "gluster_stack/membership.py",
-        "                depends_on=[*after],\n",
-        "                depends_on=[],\n",
+        "depends_on=[*after], custom_timeouts",
+        "depends_on=[], custom_timeouts",
         "stack/test_cluster.py::test_deletion_goes_plan_member_controller_claim_disk",
     ),
 )
 
 LAWS: Final = (
+    mutant(
+        "guard: proof before a node goes",
+        "guard",
+        "    if why_kept(cluster, node, in_sync=in_sync):\n        return",
+        "    if False:\n        return",
+        "test_guard.py::test_a_node_goes_when_its_walk_found_nothing_or_its_copies_are_in_sync",
+    ),
+    mutant(
+        "guard: guarded before a brick is made",
+        "planner",
+        "        yield from guard.hold(cluster, bricks)\n        yield CreateVolume",
+        "        yield CreateVolume",
+        "test_planner.py::test_all_nodes_at_once_become_one_volume_in_full_sets",
+    ),
+    mutant(
+        "guard: a member that is wanted again is not released",
+        "model",
+        "return frozenset(self.members) - self.plan.named if self.plan else frozenset()",
+        "return frozenset(n for n, m in self.members.items() if m.terminating) if self.plan else frozenset()",
+        "test_planner.py::test_who_changes_their_mind_keeps_the_nodes",
+    ),
+    mutant(
+        "guard: a plan that somebody deleted is no teardown",
+        "model",
+        "return self.plan is None and all(member.terminating for member in self.members.values())",
+        "return self.plan is None",
+        "test_planner.py::test_without_a_plan_a_member_is_released_and_what_it_depends_on_stays_guarded",
+    ),
+    mutant(
+        "guard: what took a brick's place must be in sync",
+        "guard",
+        "            if not in_sync:\n",
+        "            if False:\n",
+        "test_guard.py::test_a_node_that_handed_its_brick_over_stays_until_the_new_copy_is_in_sync",
+    ),
+    mutant(
+        "roll: one deletion in flight",
+        "planner",
+        "    if young := _successors(cluster, stay):",
+        "    if young := []:",
+        "test_planner_failures.py::test_pods_that_do_not_serve_are_replaced_one_at_a_time_with_a_pause_after_one_that_is_not_ready",
+    ),
     mutant(
         "law 1: the lease",
         "lease",

@@ -188,9 +188,11 @@ class HoldMember:
 
 @dataclass(frozen=True, slots=True)
 class RemakeMember:
-    """Creates the member object of a node that the plan names, should somebody have deleted it."""
+    """Creates a node's member object, should it be missing; `leaves`: with its deletion asked for, so that
+    it goes as soon as the node is drained, for no stack knows of it."""
 
     node: int
+    leaves: bool = False
 
 
 Note = NoteHealth | NoteUnproven | NoteRebalance | NoteBalanced | NoteReplaced

@@ -8,8 +8,8 @@ The objects of one storage cluster, all in its namespace:
 ========================  =====================================================================
 ReplicationController     `gluster-<n>`: one pod of two containers on the network of its machine
 Service                   `gluster-<n>`: headless; its DNS name is the node's name in the pool
-ConfigMap (member)        `gluster-member-<n>`: its existence means "node n shall be a member",
-                          its deletion means "drain node n"; the finalizer holds it until then
+ConfigMap (member)        `gluster-member-<n>`: node n exists. A finalizer holds it until the node is
+                          drained, and with it all of the node that Pulumi deletes after it
 ConfigMap (plan)          `gluster-plan`: what the stack wants of the cluster as a whole. Where it is
                           gone and every member is being deleted, the cluster is torn down
 ConfigMap (settled)       `gluster-settled`: whether all of that holds; `pulumi up` waits for it
@@ -102,11 +102,9 @@ class MemberKey(StrEnum):
     """Written by the stack: the node's number."""
     SPARE = "spare"
     """Written by the stack: `true` if the node is a spare, else absent. It stands here as well as in the
-    plan, and wins over it, for the plan comes after the members: a new spare must not be taken for a
-    node before the plan names it, nor wait for the plan when it has become a node."""
+    plan, and wins over it, for a node that becomes a spare must not be given a brick meanwhile."""
     JOINED = "joined"
-    """`true` once the node holds a started brick of the volume, else what it waits for: `pulumi up` waits
-    for this field, and all that it shows of the object meanwhile is what the field holds."""
+    """`true` while the node holds a started brick of the volume, else what it waits for."""
     STATE = "state"
     """One word of `MemberState`."""
     WHY = "why"
@@ -140,9 +138,6 @@ class MemberKey(StrEnum):
     """Written by the actor: the `START_ASKED` that it has given leave to, once."""
     ORDER = "order"
     """Written by the actor: why what the stack asks of the node is not done; empty when it is."""
-    PLANNED = "planned"
-    """`true` once the plan has named the node. A member that the plan does not name is new if it was never
-    planned, for the stack writes the plan after the members; otherwise it leaves."""
     LEFT = "left"
     """Of a node that leaves and holds no brick of the volume any more: what a walk through the brick
     folders on its disk found, as by `format_left`; empty while that is not known."""
@@ -185,7 +180,7 @@ class SettledKey(StrEnum):
     Pulumi's state as it is in the API: Pulumi's provider forgets an update whose wait was cancelled."""
 
     PLAN = "plan"
-    """Written by the stack: `settled_mark` of the plan that `up` waits for. The actor empties it while
+    """Written by the stack: `settled_mark` of the plan that `up` waits for. The leader empties it while
     that plan does not hold and puts it back when it does: a preview after a refresh then shows the
     difference, and the next `up` waits again."""
     SETTLED = "settled"

@@ -139,8 +139,11 @@ class Executor:
                 self._lift(action)
             case HoldMember(node):
                 self._finalizers(self.api.get(f"{self._maps}/{member_name(node)}"), add=True)
-            case RemakeMember(node):
-                self._remake(node)
+            case RemakeMember(node, leaves):
+                made = self._remake(node)
+                if leaves:
+                    of_this_one = {"preconditions": {"uid": made["metadata"]["uid"]}}
+                    self.api.delete(f"{self._maps}/{member_name(node)}", of_this_one)
             case _:
                 assert_never(action)
 
@@ -195,7 +198,7 @@ class Executor:
             },
         )
 
-    def _remake(self, node: int) -> None:
+    def _remake(self, node: int) -> Object:
         # The stack's own labels and annotations are the same on every member but for the number,
         # so a living sibling is the pattern: `pulumi up --refresh` then finds nothing to mend.
         living = [
@@ -214,7 +217,7 @@ class Executor:
         if wanted is not None and node in wanted.spares:
             data[MemberKey.SPARE] = "true"
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
-        self.api.create(self._maps, body)
+        return self.api.create(self._maps, body)
 
     def _siblings(self) -> list[Object]:
         """All membership objects, read afresh."""

@@ -63,8 +63,8 @@ class Member:
     used: int | None = None
     free: int | None = None
     """Bytes of its disk."""
-    planned: bool = False
-    """The plan has named it before."""
+    waits: str = ""
+    """What it said last that it waits for, if it does not serve."""
     left: Mapping[str, tuple[int, tuple[str, ...]]] | None = None
     """By brick folder on its disk: files that a walk found after the brick had left the volume, and the
     names of the first few. None: not walked."""
@@ -386,16 +386,14 @@ class Cluster:
 
     @property
     def wanted(self) -> frozenset[int]:
-        """Nodes that shall hold a brick: those of the plan, and members that it does not name yet.
+        """Nodes that shall hold a brick: those of the plan; all members before the first plan is written.
 
-        The stack writes the plan after the members, which wait until they hold a brick. A member whose
-        deletion is pending while the plan names it is wanted: the stack asked for it again after it had asked
-        for the deletion, or somebody deletes it who knows an older plan. Its object serves as before until
-        the plan says otherwise. To release it and create it again would tell whoever waits for its end that
-        the node is drained (data was lost so).
+        Also one whose deletion is pending: the stack asked for it again after it had asked for the deletion,
+        or somebody deletes it who knows an older plan. Its object serves as before until the plan says
+        otherwise. To release it and create it again would tell whoever waits for its end that the node is
+        drained (data was lost so).
         """
-        named = self.plan.nodes if self.plan else frozenset()
-        return (frozenset(self.members) | named) - self.leaving - self.spares
+        return (self.plan.nodes if self.plan else frozenset(self.members)) - self.spares
 
     def outdated(self, pod: Pod) -> bool:
         """Its controller would make another today. False while the controller is not known."""
@@ -404,16 +402,9 @@ class Cluster:
 
     @property
     def leaving(self) -> frozenset[int]:
-        """Nodes to be drained: the plan does not name them, and either named them once or their object is
-        being deleted."""
-        if self.plan is None:
-            return frozenset()
-        named = self.plan.named
-        return frozenset(
-            n
-            for n, member in self.members.items()
-            if n not in named and (member.planned or member.terminating)
-        )
+        """Nodes that the plan does not name: to be drained, or so new that the stack has yet to write its
+        plan."""
+        return frozenset(self.members) - self.plan.named if self.plan else frozenset()
 
     def guarded(self, node: int) -> tuple[Guarded, ...]:
         """The node's controller and claim, as far as they are known."""

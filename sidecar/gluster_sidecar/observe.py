@@ -283,7 +283,7 @@ def member(item: Object) -> Member | None:
         start_granted=data.get(MemberKey.START_GRANTED, ""),
         used=_count(data.get(MemberKey.USED)),
         free=_count(data.get(MemberKey.FREE)),
-        planned=data.get(MemberKey.PLANNED) == "true",
+        waits=joined if (joined := data.get(MemberKey.JOINED, "")) != "true" else "",
         left=parse_left(data.get(MemberKey.LEFT, "")),
     )
 

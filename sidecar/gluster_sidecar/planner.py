@@ -161,6 +161,8 @@ def dissolve(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     pool = cluster.pool
     if pool is None or not cluster.outcast or pool.volume is not None:
         return
+    if not cluster.notes.peers & in_a_pool(cluster):
+        return  # nobody is left of that pool: this one is the only one, and its leader has yet to say so
     if not any(node_of_host(host) in cluster.notes.peers for host in pool.peers):
         for host, peer in sorted(pool.peers.items()):
             yield DetachPeer(host, force=not _well(peer))
@@ -368,9 +370,15 @@ def _silent(cluster: Cluster, node: int) -> bool:
 def keep_members(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Every node of the plan has a member object, and every living one a finalizer. One that is wanted
     again while its deletion is pending stays as it is (`Cluster.wanted`)."""
-    for node in sorted(cluster.plan.named if cluster.plan else ()):
-        if node not in cluster.members:
-            yield RemakeMember(node)
+    plan, volume = cluster.plan, cluster.pool.volume if cluster.pool else None
+    for node in sorted(plan.named - cluster.members.keys() if plan else ()):
+        yield RemakeMember(node)
+    # An interrupted destroy takes members, and not the data; who has none could not be drained after it.
+    holders = (
+        {brick.node for brick in volume.bricks if brick.node} if volume and not cluster.outcast else set()
+    )
+    for node in sorted(holders - plan.named - cluster.members.keys() if plan else ()):
+        yield RemakeMember(node, leaves=True)
     for node, member in sorted(cluster.members.items()):
         if not member.held and not member.terminating:
             yield HoldMember(node)
@@ -541,8 +549,11 @@ def drain(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     nodes = _names(_set_nodes(sets))
     if len(sets) == len(volume.sets):
         yield Wait(f"nodes {nodes} hold all of the data: nothing would be left")
-    elif unsafe := _unsafe(cluster, volume) or _too_much(cluster, volume, sets):
+    elif unsafe := _unsafe(cluster, volume):
         yield Wait(f"to drain nodes {nodes}: {unsafe}")
+    elif too_much := _too_much(cluster, volume, sets):
+        if not _joining(cluster, volume, settings):  # else there will be room
+            yield Wait(f"to drain nodes {nodes}: {too_much}")
     else:
         bricks = tuple(brick.id for one in sets for brick in one)
         if cluster.notes.replaced & set(
@@ -604,18 +615,26 @@ def in_sync(cluster: Cluster) -> bool:
 def expand(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Full sets of waiting nodes get their bricks together."""
     volume = _volume(cluster)
-    if volume and not _unsafe(cluster, volume, heals_matter=False) and not cluster.leaving:
-        if volume.replica != settings.replication:
-            return  # the volume's own kind decides; the report says that the setting differs
-        missing = len(cluster.wanted) - len(volume.bricks)
-        if missing > 0:
-            joining = _sets_of(cluster, _candidates(cluster, volume), settings.replication, missing)
-            if joining:
-                bricks = _bricks(cluster, joining)
-                if cluster.notes.unproven & set(bricks):  # of a replacement that was refused
-                    yield NoteUnproven(cluster.notes.unproven - set(bricks))
-                yield from guard.hold(cluster, bricks)
-                yield AddBricks(volume.name, bricks)
+    if volume is None or _unsafe(cluster, volume, heals_matter=False):
+        return
+    if joining := _joining(cluster, volume, settings):
+        bricks = _bricks(cluster, joining)
+        if cluster.notes.unproven & set(bricks):  # of a replacement that was refused
+            yield NoteUnproven(cluster.notes.unproven - set(bricks))
+        yield from guard.hold(cluster, bricks)
+        yield AddBricks(volume.name, bricks)
+
+
+def _joining(cluster: Cluster, volume: Volume, settings: Settings) -> list[int]:
+    """Nodes that get bricks now, in whole sets; none while the volume has as many as are wanted. Nodes
+    that leave do not count, whatever they still hold: a new plan comes after new nodes have joined, and
+    may name them again."""
+    if volume.replica != settings.replication:
+        return []  # the volume's own kind decides; the report says that the setting differs
+    missing = len(cluster.wanted) - sum(brick.node not in cluster.leaving for brick in volume.bricks)
+    if missing <= 0:
+        return []
+    return _sets_of(cluster, _candidates(cluster, volume), settings.replication, missing)
 
 
 def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -626,20 +645,21 @@ def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     be why; the next one after a pause, should the successor not become ready.
     """
     volume = _volume(cluster)
-    outdated = [pod for pod in map(cluster.pod, sorted(cluster.members)) if pod and cluster.outdated(pod)]
     serving = {b.node for b in volume.bricks if b.online is not False} if volume else set()
+    stay = sorted(cluster.members.keys() - (cluster.leaving - serving))
+    outdated = [pod for pod in map(cluster.pod, stay) if pod and cluster.outdated(pod)]
     idle = [pod for pod in outdated if pod.node not in serving and not pod.ready]
     rest = sorted((pod for pod in outdated if pod not in idle), key=lambda pod: pod.node == cluster.me)
     if not outdated:
         return
     first = (idle or rest)[0]
-    if young := _successors(cluster):
+    if young := _successors(cluster, stay):
         yield Wait(
             f"to replace the pod of node {first.node}: the new pod of node {young[0]} is not ready yet"
         )
     elif idle:
         yield DeletePod(first.name, first.uid)
-    elif unready := [n for n in sorted(cluster.members) if not _ready(cluster.pod(n))]:
+    elif unready := [n for n in stay if not _ready(cluster.pod(n))]:
         yield Wait(f"to replace the pod of node {first.node}: node {unready[0]} is not ready")
     elif volume and (unsafe := _unsafe(cluster, volume)):
         yield Wait(f"to replace the pod of node {first.node}: {unsafe}")
@@ -647,11 +667,11 @@ def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         yield DeletePod(first.name, first.uid)
 
 
-def _successors(cluster: Cluster) -> list[int]:
+def _successors(cluster: Cluster, among: list[int]) -> list[int]:
     """Nodes whose pod is being replaced: there is none yet, or it is young, from its controller's template
     of today, and not ready."""
     controllers = cluster.controllers or {}
-    pods = {node: cluster.pod(node) for node in sorted(cluster.members.keys() & controllers.keys())}
+    pods = {node: cluster.pod(node) for node in among if node in controllers}
     return [
         node
         for node, pod in pods.items()

@@ -92,7 +92,6 @@ def own_member(
         MemberKey.USED: str(usage.used) if usage else "",
         MemberKey.FREE: str(usage.free) if usage else "",
         MemberKey.LEFT: "" if left is None else format_left(left),
-        **_planned(cluster, cluster.me),
     }
     pool, brick = cluster.pool, own_brick(cluster)
     if pending is not None:
@@ -142,8 +141,8 @@ def settled_document(cluster: Cluster, decision: Decision, failed: str = "") -> 
 def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
     """What the plan asks for and is not so yet, for a person."""
     held = {n for n, m in cluster.members.items() if m.held}
-    if gone := plan.named - held:
-        yield f"nodes {format_nodes(gone)} have no membership object"
+    if lacking := plan.named - held:
+        yield f"nodes {format_nodes(lacking)} have no membership object"
     volume = cluster.pool.volume if cluster.pool else None
     holders = {brick.node for brick in volume.bricks} if volume else set()
     if leaving := [node for node in sorted(cluster.leaving) if why_stays(cluster, node)]:
@@ -151,7 +150,12 @@ def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
     serving = {n for n in holders if n is not None and n in held and cluster.members[n].joined}
     if len(serving) < len(plan.nodes):
         idle = sorted(plan.nodes - serving)
-        yield f"{len(serving)} of {len(plan.nodes)} bricks serve, nodes {format_nodes(idle)} do not"
+        why = [f"node {n} {m.waits}" for n in idle if (m := cluster.members.get(n)) and m.waits]
+        yield f"{len(serving)} of {len(plan.nodes)} bricks serve, nodes {format_nodes(idle)} do not" + (
+            f": {why[0]}" if why else ""
+        )
+    if blank := [n for n in sorted(plan.spares & held) if cluster.members[n].uuid is None]:
+        yield f"spares {format_nodes(blank)} have no glusterd yet"
     if volume and (other := [k for k, v in plan.options.items() if volume.options.get(k) != v]):
         yield f"options {', '.join(sorted(other))} are not set yet"
     yield from _pods_missing(cluster, plan)
@@ -194,12 +198,7 @@ def member_order(cluster: Cluster, decision: Decision, node: int) -> dict[str, s
         said = "; ".join(filter(None, (why, decision.waits_for)))
     elif cluster.members[node].terminating and cluster.plan and node in cluster.plan.named:
         said = "its deletion is pending, and the plan names it: it stays until a plan does not"
-    return {str(MemberKey.ORDER): said, **_planned(cluster, node)}
-
-
-def _planned(cluster: Cluster, node: int) -> dict[str, str]:
-    """Left as it was unless the plan names the node."""
-    return {str(MemberKey.PLANNED): "true"} if cluster.plan and node in cluster.plan.named else {}
+    return {str(MemberKey.ORDER): said}
 
 
 def status_document(cluster: Cluster, decision: Decision, settings: Settings) -> dict[str, str]:
@@ -256,7 +255,7 @@ def _troubles(cluster: Cluster) -> Iterator[str]:
 
 
 def _guard_troubles(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
-    if cluster.plan is None and any(m.planned and not m.terminating for m in cluster.members.values()):
+    if cluster.plan is None and cluster.notes.balanced and not cluster.torn_down:
         yield "the plan object is missing: nothing grows, shrinks or is rolled; `pulumi up` creates it again"
     for kind, there in (("controller", cluster.controllers), ("claim", cluster.claims)):
         if there is None or cluster.torn_down:

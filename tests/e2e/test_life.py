@@ -28,7 +28,7 @@ def steps(preview: str) -> dict[str, list[str]]:
     """Operations of `pulumi preview --json`, by kind: the names of the resources."""
     found: dict[str, list[str]] = {}
     for step in json.loads(preview[preview.index("{") :])["steps"]:
-        if step["op"] != "same":
+        if step["op"] not in ("same", "refresh"):
             found.setdefault(step["op"], []).append(step["urn"].split("::")[-1])
     return found
 

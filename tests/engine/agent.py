@@ -2,10 +2,9 @@
 
 It does to Kubernetes' objects what the contract promises of the sidecars. Which nodes hold bricks stands in a
 file, in place of a volume: a test reads there which disks are needed. What the agent shall not do it reads
-from the names of files in a folder: `no-join`, `no-drain`, `no-release`,
-`no-roll`. Pods, which no machine runs here, it
-calls ready, unless their image is one that cannot be pulled. Run inside the network namespace of the API
-server.
+from the names of files in a folder: `no-join`, `no-drain`, `no-release`, `no-settle`, `no-roll`. Pods, which
+no machine runs here, it calls ready, unless their image is one that cannot be pulled. Run inside the network
+namespace of the API server.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import ssl
 import sys
 import tempfile
@@ -27,11 +27,13 @@ from gluster_sidecar.contract import BRICKS_ANNOTATION, Kind, MemberKey, Settled
 from gluster_sidecar.model import Guarded, Member, Plan
 
 READY = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-WAITS = "waits to be invited"
-"""What a node that may not join says where `up` waits for it."""
+WAITS: Final = "not yet"
+"""What it says where `up` waits."""
 BAD_IMAGE: Final = "example.invalid/nope:1"
 VOLUME: Final = "volume.json"
 """Beside the folder of refusals: numbers of the nodes that hold bricks."""
+LOST: Final = "lost"
+"""Beside it too, and only if ever a disk of those was missing: which one."""
 GUARDED: Final = ("persistentvolumeclaims", "replicationcontrollers")
 Object = dict[str, Any]
 
@@ -100,7 +102,14 @@ class Agent:
         draft.write_text(json.dumps(sorted(nodes)))
         draft.rename(self.folder.parent / VOLUME)
 
+    def watch_disks(self) -> None:
+        disks = Path(os.environ["GLUSTER_LAB_DISKS"])
+        for node in self.volume:
+            if not any(disks.rglob(f"{contract.disk_name(node)}.img")):
+                (self.folder.parent / LOST).write_text(contract.disk_name(node))
+
     def cycle(self) -> None:
+        self.watch_disks()
         self.observe()
         for pod in self.pods:
             if pod.get("status", {}).get("phase") != "Running" and not _is_bad(pod):
@@ -127,8 +136,7 @@ class Agent:
 
     @property
     def leaving(self) -> set[int]:
-        gone = {n for n, m in self.members.items() if n not in self.named and (m.planned or m.terminating)}
-        return gone if self.plan else set()
+        return set(self.members) - self.named if self.plan else set()
 
     def tear_down(self) -> bool:
         """Whether every member is being deleted."""
@@ -157,8 +165,6 @@ class Agent:
         for node in sorted(self.named - self.members.keys()):
             self.api.create("configmaps", _member(node))
         for node, member in sorted(self.members.items()):
-            if node in self.named and not member.planned:
-                self.tell(node, {MemberKey.PLANNED: "true"})
             if node in self.leaving:
                 continue
             if member.uuid is None and not self.refuses("no-join"):
@@ -202,7 +208,7 @@ class Agent:
             return
         controllers, claims = (self.guarded[kind] for kind in reversed(GUARDED))
         templates = {found.template for found in controllers.values()}
-        holds = (
+        holds = not self.refuses("no-settle") and (
             self.plan.named <= self.members.keys() & controllers.keys() & claims.keys()
             and self.plan.nodes <= self.volume
             and not self.leaving & self.volume
@@ -213,7 +219,7 @@ class Agent:
         mark = self.plan.mark
         said = {
             str(SettledKey.PLAN): mark if holds else "",
-            str(SettledKey.SETTLED): mark if holds else "not yet",
+            str(SettledKey.SETTLED): mark if holds else WAITS,
         }
         if {key: document.get("data", {}).get(key) for key in said} != said:
             self.api.patch(f"configmaps/{contract.SETTLED_NAME}", {"data": said})

@@ -45,6 +45,7 @@ GRANTS: dict[str, tuple[str, Grant]] = {
     "holder": (driver.HOLDER, driver.RULES),
 }
 """Of whom: the account's name and what it may do."""
+_POD = {"containers": [{"name": "c", "image": "none"}]}
 SECONDS = 20
 """For what must come at last; only a test that fails takes as long."""
 
@@ -137,6 +138,34 @@ def members_plan_and_status(site: Site) -> None:
     follows(Mirror(site.api, f"{site.core}/configmaps", query, changed.set), changed, change, key)
 
 
+def which_template_a_node_has(site: Site) -> None:
+    labels = {contract.CLUSTER_LABEL: site.settings.cluster_name, contract.NODE_LABEL: "1"}
+    spec = {"replicas": 0, "selector": labels, "template": {"metadata": {"labels": labels}, "spec": _POD}}
+    _guarded(site, "replicationcontrollers", labels, spec)
+
+
+def what_a_disk_may_hold(site: Site) -> None:
+    labels = {contract.CLUSTER_LABEL: site.settings.cluster_name, contract.NODE_LABEL: "1"}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    _guarded(site, "persistentvolumeclaims", labels, spec)
+
+
+def _guarded(site: Site, kind: str, labels: dict[str, str], spec: Object) -> None:
+    name = f"guarded-{secrets.token_hex(4)}"
+    site.admin.create(f"{site.core}/{kind}", {"metadata": {"name": name, "labels": labels}, "spec": spec})
+    key, change = _annotate(site, f"{site.core}/{kind}/{name}")
+    changed = threading.Event()
+    query = {"labelSelector": f"{contract.NODE_LABEL}"}
+    follows(Mirror(site.api, f"{site.core}/{kind}", query, changed.set), changed, change, key)
+
+
+def a_member_that_nobody_wants_goes(site: Site) -> None:
+    site.executor().apply(RemakeMember(3, leaves=True))
+    left = site.admin.get(f"{site.core}/configmaps/{contract.member_name(3)}")
+    if "deletionTimestamp" not in left["metadata"]:
+        raise ApiError("it stays")
+
+
 def an_outdated_pod_is_made_anew(site: Site) -> None:
     name = _pod(site, {})
     uid = site.admin.get(f"{site.core}/pods/{name}")["metadata"]["uid"]
@@ -221,10 +250,13 @@ DUTIES: dict[str, Sequence[Callable[[Site], None]]] = {
     "sidecar": (
         who_is_there,
         members_plan_and_status,
+        which_template_a_node_has,
+        what_a_disk_may_hold,
         an_outdated_pod_is_made_anew,
         a_note_in_the_status,
         a_drained_member_is_let_go,
         a_member_is_wanted_again,
+        a_member_that_nobody_wants_goes,
         the_lease_is_taken,
         a_lost_lease_is_made_anew,
         the_clients_addresses,
@@ -239,8 +271,7 @@ DUTIES: dict[str, Sequence[Callable[[Site], None]]] = {
 
 def _pod(site: Site, labels: dict[str, str]) -> str:
     name = f"pod-{secrets.token_hex(4)}"
-    spec = {"containers": [{"name": "c", "image": "none"}]}
-    site.admin.create(f"{site.core}/pods", {"metadata": {"name": name, "labels": labels}, "spec": spec})
+    site.admin.create(f"{site.core}/pods", {"metadata": {"name": name, "labels": labels}, "spec": _POD})
     return name
 
 
@@ -278,6 +309,7 @@ def prepare(site: Site) -> None:
     _delete(site.admin, f"{site.core}/configmaps/{contract.member_name(1)}")
     _map(site, contract.member_name(1), Kind.MEMBER, 1)
     _delete(site.admin, f"{site.core}/configmaps/{contract.member_name(2)}")
+    _delete(site.admin, f"{site.core}/configmaps/{contract.member_name(3)}")
     _delete(site.admin, f"{site.leases}/{contract.LEASE_NAME}")
     _make(site.admin, site.leases, {"metadata": {"name": contract.LEASE_NAME}})
     name = contract.endpoint_slice_name(site.settings.cluster_name)

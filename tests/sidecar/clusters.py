@@ -67,7 +67,6 @@ def members(draw: st.DrawFn, node: int) -> Member:
         start_granted=draw(st.sampled_from(("now", "now", "then", ""))),
         used=draw(st.sampled_from((1, None))),
         free=draw(st.sampled_from((9, None))),
-        planned=draw(st.booleans()),
         left=draw(st.sampled_from((None, {}, {"/data/brick": (0, ())}, {"/data/brick": (1, ("a",))}))),
     )
 

@@ -49,6 +49,7 @@ def test_a_dead_node_without_a_spare_keeps_nobody_from_being_invited() -> None:
     world.down, world.away = {2}, {2}
     world.pods[2] = replace(world.pods[2], ready=False)
     world.add_nodes(3)
+    world.want(1, 2, 3)
     assert world.decide().steps == (do.ProbePeer(host(3)),)
 
 
@@ -72,6 +73,7 @@ def test_a_peer_is_well_only_if_connected_and_in_the_cluster(connected: bool, in
     """Mistake 13: "Peer Rejected" and half accepted peers were taken for members, or for dead disks."""
     world = formed(1, 2)
     world.add_nodes(3, 4)
+    world.want(1, 2, 3, 4)
     while world.decide().rule == "invite":
         world.apply(world.decide().steps[0])
     cluster = world.cluster(1)

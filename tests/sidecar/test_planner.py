@@ -368,12 +368,37 @@ def test_neighbours_in_number_wait_for_each_other() -> None:
     assert [[b.node for b in one] for one in world.volume.sets] == [[1, 2], [3, 4]]
 
 
-def test_growth_does_not_wait_for_the_plan_which_waits_for_it() -> None:
-    """Pulumi makes the members first and waits for each; the plan that names them comes last."""
+def test_new_members_wait_for_the_plan_which_comes_after_them_and_may_never_name_them() -> None:
+    """Who is wanted only the plan says: an `up` may have been killed before it wrote that."""
     world = formed(1, 2)
     world.add_nodes(3, 4, seconds=60)
-    assert world.plan
-    assert world.plan.nodes == {1, 2}
     assert world.run() == "steady"
     assert world.volume
-    assert [b.node for b in world.volume.bricks] == [1, 2, 3, 4]
+    assert [b.node for b in world.volume.bricks] == [1, 2]
+    world.terminating, world.living = {3, 4}, {1, 2}
+    assert world.run() == "steady"
+    assert not world.terminating, "and go at once"
+
+
+def test_growth_after_an_interrupted_shrink_takes_who_is_left_of_it() -> None:
+    """One of two members was deleted already, and the other stays (found by the model of the three views)."""
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    world.run()
+    world.living |= {3, 4}
+    world.want(1, 2, 3, 4)
+    assert world.run() == "steady"
+    assert world.volume
+    assert sorted(b.node or 0 for b in world.volume.bricks) == [1, 2, 3, 4]
+
+
+def test_a_node_whose_member_an_interrupted_destroy_has_taken_is_drained_all_the_same() -> None:
+    world = formed(1, 2, 3, 4)
+    world.living, world.terminating = {1, 2}, set()
+    world.want(1, 2)
+    assert world.run() == "steady"
+    assert world.volume
+    assert [b.node for b in world.volume.bricks] == [1, 2]
+    assert do.RemakeMember(3, leaves=True) in world.done
+    assert not world.terminating, "and its member has gone again"
+    assert world.living == {1, 2}

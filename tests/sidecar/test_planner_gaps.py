@@ -224,6 +224,7 @@ def test_an_outcast_does_not_lead_and_says_that_it_waits() -> None:
 def test_an_outcast_is_invited_again() -> None:
     world = formed(1, 2)
     world.add_nodes(3)
+    world.want(1, 2, 3)
     assert world.decide().steps == (do.ProbePeer(host(3)),)
 
 
@@ -270,7 +271,10 @@ def test_a_pool_that_was_begun_and_not_said_is_dissolved_by_its_nodes() -> None:
     world = World()
     world.add_nodes(1, 2, 3, 4)
     world.peers = {1, 2}
-    cluster = replace(world.cluster(1), notes=Notes(peers=frozenset({3, 4})))
+    nobody = replace(world.cluster(1), notes=Notes(peers=frozenset({3, 4})))
+    assert planner.plan_own(nobody, Settings()).steps == (), "of the other pool nobody is left"
+    other = {n: replace(nobody.members[n], state=MemberState.PEER) for n in (3, 4)}
+    cluster = replace(nobody, members={**nobody.members, **other})
     assert planner.plan_own(cluster, Settings()).steps == (do.DetachPeer(host(2)),)
     assert cluster.pool
     gone = replace(cluster.pool.peers[host(2)], connected=False)

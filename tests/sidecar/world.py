@@ -53,8 +53,6 @@ class World:
     living: set[int] = field(default_factory=set)
     terminating: set[int] = field(default_factory=set)
     unheld: set[int] = field(default_factory=set)
-    planned: set[int] = field(default_factory=set)
-    """Nodes that a plan has named."""
     controllers: dict[int, Guarded] = field(default_factory=dict)
     claims: dict[int, Guarded] = field(default_factory=dict)
     left: dict[int, dict[str, tuple[int, tuple[str, ...]]] | None] = field(default_factory=dict)
@@ -117,7 +115,6 @@ class World:
             grace_seconds=self.grace,
             mark=f"{format_nodes(nodes)}@x",
         )
-        self.planned |= self.plan.named
         gone = self.living - set(nodes) - self.spares
         self.living -= gone
         self.terminating |= gone
@@ -148,7 +145,6 @@ class World:
                 caught_up=self.caught_up.get(node, WATCH),
                 used=self.used.get(node, 1 << 30),
                 free=self.free.get(node, 9 << 30),
-                planned=node in self.planned,
                 left=None if node in with_bricks else self.left.get(node, {}),
             )
         volume = self.volume if me in self.peers or len(self.peers) == 0 else None
@@ -296,8 +292,8 @@ class World:
                 assert plan == (self.plan.nodes if self.plan else None)
                 assert node in self.terminating
                 self.terminating.discard(node)
-            case do.RemakeMember(node):
-                self.living.add(node)
+            case do.RemakeMember(node, leaves):
+                (self.terminating if leaves else self.living).add(node)
             case do.HoldMember(node):
                 self.unheld.discard(node)
             case _:

@@ -282,8 +282,9 @@ class SimulatedCluster:
                 self._let_go(number)
             case do.HoldMember(number):
                 self.documents[number].held = True
-            case do.RemakeMember(number):
+            case do.RemakeMember(number, leaves):
                 self.add_node(number, spare=bool(self.plan and number in self.plan.spares))
+                self.documents[number].terminating = leaves
             case _:
                 self.gluster.apply(node, step)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import runpy
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -229,7 +230,11 @@ def record_main(config: Mapping[str, str]) -> Recording:
     """The whole of `__main__.py`, with whole keys and texts as the engine gives them."""
 
     def program() -> None:
-        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+        finally:
+            signal.signal(signal.SIGINT, handler)
 
     return run(program, config)
 

@@ -50,13 +50,13 @@ def odd() -> Recording:
 # --- membership
 
 
-def test_a_member_is_named_held_and_waited_for(four: Recording) -> None:
+def test_a_member_is_named_and_held_and_nothing_is_waited_for_there(four: Recording) -> None:
     for n in NODES:
         request = four.one(MAP, f"gluster-member-{n}")
         metadata = request.object["metadata"]
         assert request.object["data"] == {"node": str(n)}
         assert metadata["finalizers"] == [contract.DRAIN_FINALIZER]
-        assert metadata["annotations"] == {"pulumi.com/waitFor": "jsonpath={.data.joined}=true"}
+        assert "annotations" not in metadata, "the plan comes after it, and names it"
         assert metadata["labels"] == {
             contract.KIND_LABEL: "member",
             contract.CLUSTER_LABEL: "glusterfs-cluster",
@@ -113,11 +113,10 @@ def test_the_sidecars_may_change_controllers_and_claims_of_their_cluster_alone(f
         assert role.urn in four.before(four.one(MAP, f"gluster-member-{n}").urn)
 
 
-def test_a_spare_is_said_to_be_one_and_waits_for_its_identity_alone(odd: Recording) -> None:
+def test_a_spare_is_said_to_be_one(odd: Recording) -> None:
     spare, last = odd.one(MAP, "gluster-member-4").object, odd.one(MAP, "gluster-member-3").object
     assert spare["data"] == {"node": "4", "spare": "true"}
     assert last["data"] == {"node": "3"}
-    assert spare["metadata"]["annotations"] == {"pulumi.com/waitFor": "jsonpath={.data.uuid}"}
     assert spare["metadata"]["finalizers"] == [contract.DRAIN_FINALIZER]
     plan = odd.one(MAP, "gluster-plan").object["data"]
     assert (plan["nodes"], plan["spares"], plan["graceSeconds"]) == ("1,2,3", "4", "600")
@@ -189,7 +188,7 @@ def test_the_role_is_what_is_written_down_and_no_star(four: Recording) -> None:
     assert rules == list(RULES)
     assert "*" not in strings(role.object["rules"])
     deletable = [rule["resources"] for rule in role.object["rules"] if "delete" in rule["verbs"]]
-    assert deletable == [["pods"]], "a pod of an older template; never what data hangs on"
+    assert deletable == [["pods"], ["configmaps"]], "an old pod, a member; never what data hangs on"
 
 
 def test_the_pods_run_as_the_account_that_the_role_is_bound_to(odd: Recording) -> None:
