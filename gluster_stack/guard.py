@@ -8,6 +8,7 @@ A refused deletion changes nothing, where a finalizer would leave an object that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
@@ -19,6 +20,7 @@ from pulumi_kubernetes.rbac import v1 as rbac
 from gluster_stack import access, layout
 from gluster_stack.args import GlusterClusterArgs
 
+_RBAC: Final = "rbac.authorization.k8s.io"
 GUARDED: Final = ("persistentvolumeclaims", "replicationcontrollers")
 _BRICKS: Final = f"oldObject.metadata.annotations['{BRICKS_ANNOTATION}']"
 HOLDS_DATA: Final = (
@@ -93,31 +95,51 @@ def release_command(args: GlusterClusterArgs) -> str:
     return f"kubectl annotate pvc,rc -n {args.namespace} -l {label} {BRICKS_ANNOTATION}-"
 
 
-def declare_hold_rights(
+def declare_node_rights(
     own: str, args: GlusterClusterArgs, node: layout.Node, opts: pulumi.ResourceOptions
 ) -> tuple[pulumi.Resource, ...]:
-    """Lets the sidecars write on the node's controller and claim; by name, for who may change any
-    controller may run anything."""
+    """Lets the sidecars write on the node's controller and claim, and free its volume; by name, for who
+    may change any controller may run anything."""
     labels = layout.node_labels(node, args.cluster_name)
+    subjects = [rbac.SubjectArgs(kind="ServiceAccount", name=access.NAME, namespace=args.namespace)]
+
+    def after(role: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[role]))
+
     metadata = meta.ObjectMetaArgs(name=node.controller, namespace=args.namespace, labels=labels)
+    # `patch`: which bricks on the node's disk may hold data.
     role = rbac.Role(
         f"{own}-hold",
         metadata=metadata,
-        rules=[
-            rbac.PolicyRuleArgs(
-                api_groups=[""],
-                resources=list(GUARDED),
-                resource_names=[node.controller],
-                verbs=["patch"],  # which bricks on the node's disk may hold data
-            )
-        ],
+        rules=[_rule(GUARDED, node.controller, ("patch",))],
         opts=opts,
     )
-    binding = rbac.RoleBinding(
+    bound = rbac.RoleBinding(
         f"{own}-hold",
         metadata=metadata,
-        role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=node.controller),
-        subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=access.NAME, namespace=args.namespace)],
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[role])),
+        role_ref=rbac.RoleRefArgs(api_group=_RBAC, kind="Role", name=node.controller),
+        subjects=subjects,
+        opts=after(role),
     )
-    return role, binding
+    whole = meta.ObjectMetaArgs(name=node.persistent_volume, labels=labels)
+    # `get`: whether it still names a claim that has gone; `patch`: so that it does not.
+    volume_role = rbac.ClusterRole(
+        f"{own}-volume",
+        metadata=whole,
+        rules=[_rule(("persistentvolumes",), node.persistent_volume, ("get", "patch"))],
+        opts=opts,
+    )
+    volume_bound = rbac.ClusterRoleBinding(
+        f"{own}-volume",
+        metadata=whole,
+        role_ref=rbac.RoleRefArgs(api_group=_RBAC, kind="ClusterRole", name=node.persistent_volume),
+        subjects=subjects,
+        opts=after(volume_role),
+    )
+    return role, bound, volume_role, volume_bound
+
+
+def _rule(resources: Sequence[str], name: str, verbs: Sequence[str]) -> rbac.PolicyRuleArgs:
+    return rbac.PolicyRuleArgs(
+        api_groups=[""], resources=list(resources), resource_names=[name], verbs=list(verbs)
+    )

@@ -43,8 +43,7 @@ class Node:
 
     @property
     def persistent_volume(self) -> str:
-        """Volumes belong to no namespace, so the namespace is in the name."""
-        return f"{self.namespace}-gluster-{self.number}"
+        return contract.volume_name(self.number, self.namespace)
 
     @property
     def member(self) -> str:

@@ -107,6 +107,8 @@ def declare_plan(
             name=contract.PLAN_NAME,
             namespace=args.namespace,
             labels={**layout.cluster_labels(args.cluster_name), contract.KIND_LABEL: str(Kind.PLAN)},
+            # A plan that Pulumi does not know it created may say something else than this one.
+            annotations={"pulumi.com/patchForce": "true"},
         ),
         data=plan_data(args, template_mark),
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*members])),

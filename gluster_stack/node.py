@@ -15,7 +15,7 @@ from pulumi_kubernetes.storage import v1 as storage
 
 from gluster_stack import layout
 from gluster_stack.args import GlusterClusterArgs
-from gluster_stack.guard import declare_hold_rights
+from gluster_stack.guard import declare_node_rights
 from gluster_stack.membership import declare_member, wait_for
 from gluster_stack.pod import pod_template
 from gluster_stack.snapshots import attach_schedule
@@ -74,7 +74,7 @@ class GlusterNode(pulumi.ComponentResource):
         rights = pulumi.ResourceOptions(parent=self, depends_on=[*common.shared])
         before = [
             self.controller,
-            *declare_hold_rights(own, common.args, node, rights),
+            *declare_node_rights(own, common.args, node, rights),
             *common.shared,
         ]
         if common.schedule:

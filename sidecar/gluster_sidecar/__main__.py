@@ -19,7 +19,7 @@ from .events import Events
 from .execute import Executor
 from .gluster import Cli
 from .health import Health
-from .kubernetes import Api, Mirror
+from .kubernetes import Api, Mirror, Object
 from .lease import Lease
 from .loop import Loop
 from .observe import Observer
@@ -79,6 +79,7 @@ def _run(settings: Settings, identity: Identity, api: Api, *, dry_run: bool) -> 
         *(settings, identity, gluster, pods.objects, documents.objects),
         controllers=Mirror(api, f"{core}/replicationcontrollers", ours, wake.set),
         claims=Mirror(api, f"{core}/persistentvolumeclaims", ours, wake.set),
+        volume=lambda name: _volume(api, name),
     )
     loop = Loop(
         settings=settings,
@@ -98,6 +99,14 @@ def _run(settings: Settings, identity: Identity, api: Api, *, dry_run: bool) -> 
     log.info("node %d, pod %s, %s", identity.node, identity.pod_name, settings)
     loop.run()
     return 0
+
+
+def _volume(api: Api, name: str) -> Object | None:
+    try:
+        return api.get(f"/api/v1/persistentvolumes/{name}")
+    except ApiError as error:
+        log.info("%s", error)
+        return None
 
 
 LISTED_SECONDS: Final = 10

@@ -169,6 +169,13 @@ class ReleaseData:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeVolume:
+    """Takes the identity of an earlier claim off a node's PersistentVolume: its claim of today gets it."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class LiftFinalizer:
     """Lets Kubernetes finish the deletion of a member object. Carried out only if the plan is still
     `plan` (None: there is none): a stale view of it once lost a node undrained
@@ -214,6 +221,7 @@ Action = (
     | Note
     | HoldData
     | ReleaseData
+    | FreeVolume
     | LiftFinalizer
     | HoldMember
     | RemakeMember

@@ -259,6 +259,11 @@ def member_name(node: int) -> str:
     return f"gluster-member-{node}"
 
 
+def volume_name(node: int, namespace: str) -> str:
+    """Name of the node's PersistentVolume; those belong to no namespace, so the namespace is in the name."""
+    return f"{namespace}-{controller_name(node)}"
+
+
 PLAN_NAME: Final = "gluster-plan"
 SETTLED_NAME: Final = "gluster-settled"
 STATUS_NAME: Final = "gluster-status"

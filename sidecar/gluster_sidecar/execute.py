@@ -18,6 +18,7 @@ from .actions import (
     CreateVolume,
     DeletePod,
     DetachPeer,
+    FreeVolume,
     GrantStart,
     HoldData,
     HoldMember,
@@ -52,6 +53,7 @@ from .contract import (
     StatusKey,
     controller_name,
     member_name,
+    volume_name,
 )
 from .errors import ActionError, ApiError
 from .gluster import Gluster
@@ -135,6 +137,10 @@ class Executor:
                     raise ActionError("a member lives: this is no teardown")
                 for path in self._guarded(node):
                     self._annotate(path, None)
+            case FreeVolume(node):
+                earlier = {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}
+                name = volume_name(node, self.settings.namespace)
+                self.api.merge(f"/api/v1/persistentvolumes/{name}", earlier)
             case LiftFinalizer():
                 self._lift(action)
             case HoldMember(node):

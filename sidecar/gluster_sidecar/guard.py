@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .actions import HoldData, LiftFinalizer, NoteReplaced, ReleaseData, Step, Wait
+from .actions import FreeVolume, HoldData, LiftFinalizer, NoteReplaced, ReleaseData, Step, Wait
 from .contract import node_of_host
 from .model import Cluster
 from .settings import Settings
@@ -38,6 +38,16 @@ def tear_down(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     for node in sorted(cluster.members, key=lambda node: (node == cluster.me, node)):
         if cluster.members[node].terminating and cluster.members[node].held:
             yield LiftFinalizer(node, None, "the plan is gone: teardown")
+
+
+def free_volumes(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """An interrupted shrink has taken a claim and not its volume, and was taken back: Kubernetes gives the
+    volume to nobody while it names the claim that has gone. It leads to the node's own disk and to nothing
+    else. Whether the plan names the node does not count: `up` waits for the claim before it writes the
+    plan."""
+    for node, claim in sorted((cluster.claims or {}).items()):
+        if claim.released and not claim.terminating:
+            yield FreeVolume(node)
 
 
 def hold_data(cluster: Cluster, settings: Settings) -> Iterator[Step]:

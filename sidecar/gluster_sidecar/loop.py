@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from . import disk, hosts, metrics, parse, planner, report, rest
-from .actions import Action, Note, Wait
+from .actions import Action, Note, SetOption, Wait
 from .contract import (
     PLAN_NAME,
     SETTLED_NAME,
@@ -310,6 +310,8 @@ class Loop:
                 self._apply(step)
             except ActionError as error:
                 self._failed = str(error)
+                if isinstance(step, SetOption):
+                    self._memory.option_refused(step.key, step.value, seen.cluster.at)
                 self._announce(seen, None, decision.rule, self._failed, warning=True)
                 raise
             self._failed = ""

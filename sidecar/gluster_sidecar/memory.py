@@ -11,6 +11,8 @@ from . import planner
 from .model import Cluster
 from .rest import LOOK_SECONDS
 
+REFUSED_FOR: Final = timedelta(minutes=5)
+
 GAP: Final = timedelta(seconds=2 * LOOK_SECONDS)
 """Between two looks of the actor at most; after a longer time nobody's word of before is relied on."""
 
@@ -22,9 +24,15 @@ class Memory:
     gap: timedelta = GAP
     _unwell: str = ""
     _unwell_since: datetime | None = None
+    _refused: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """Options and values, and when glusterd refused them."""
     _watch: str = ""
     _watched: datetime | None = None
     """When the last look was that is part of `_watch`; None while this sidecar does not act."""
+
+    def option_refused(self, key: str, value: str, at: datetime) -> None:
+        """For a while it is not tried again: what else there is to do must not wait for it."""
+        self._refused[key, value] = at
 
     def added_to(self, cluster: Cluster) -> Cluster:
         """The look, with `Own.unwell_since` and `Own.watch`. To be called once for each look, in order."""
@@ -38,7 +46,11 @@ class Memory:
                 self._watch = f"{cluster.me}@{cluster.at.isoformat()}"
             self._watched = cluster.at
         watch = self._watch if self._watched is not None else ""
-        return replace(cluster, own=replace(cluster.own, unwell_since=self._unwell_since, watch=watch))
+        self._refused = {one: at for one, at in self._refused.items() if cluster.at - at < REFUSED_FOR}
+        own = replace(
+            cluster.own, unwell_since=self._unwell_since, watch=watch, refused=frozenset(self._refused)
+        )
+        return replace(cluster, own=own)
 
 
 @dataclass(slots=True)

@@ -84,6 +84,8 @@ class Guarded:
     terminating: bool = False
     template: str = ""
     """Of a controller: the mark in its template."""
+    released: bool = False
+    """Of a claim: it waits for a volume that still names an earlier claim, which has gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,8 @@ class Own:
     found it well."""
     watch: str = ""
     """Name of the unbroken run of looks as the actor that this is one of; empty if it is none."""
+    refused: frozenset[tuple[str, str]] = frozenset()
+    """Options and the values that glusterd refused lately."""
 
 
 @dataclass(frozen=True, slots=True)

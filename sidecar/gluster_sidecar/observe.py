@@ -32,6 +32,7 @@ from .contract import (
     parse_left,
     parse_nodes,
     settled_mark,
+    volume_name,
 )
 from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
@@ -64,6 +65,9 @@ class Observer:
     claims: Mirror | None = None
     """Of the nodes. Followed from the first observation on in which this sidecar leads: nobody else reads
     them."""
+
+    volume: Callable[[str], Object | None] = lambda name: None
+    """A PersistentVolume by name; asked for only while a claim waits for it. None if it cannot be had."""
 
     def mark(self) -> rest.Mark | None:
         """What can be seen without a command; None if not even that. Raises ApiError."""
@@ -98,9 +102,17 @@ class Observer:
         cluster = replace(cluster, pool=self._pool())
         cluster = replace(cluster, own=replace(self._own(cluster), ending=ending))
         if planner.acts(cluster):
-            found = (_guarded(self.controllers), _guarded(self.claims))
-            cluster = self._with_details(replace(cluster, controllers=found[0], claims=found[1]))
+            controllers, claims = _guarded(self.controllers), _guarded(self.claims)
+            claims = claims and {n: self._bound(n, claim) for n, claim in claims.items()}
+            cluster = self._with_details(replace(cluster, controllers=controllers, claims=claims))
         return Seen(cluster, maps)
+
+    def _bound(self, node: int, claim: Guarded) -> Guarded:
+        """With what its volume says, if it has yet to get one."""
+        if not claim.released:
+            return claim
+        volume = self.volume(volume_name(node, self.settings.namespace)) or {}
+        return replace(claim, released=(volume.get("status") or {}).get("phase") == "Released")
 
     def _pool(self) -> Pool | None:
         """What every sidecar asks of its own glusterd: local answers only, no lock in the pool."""
@@ -252,6 +264,8 @@ def guarded(item: Object) -> tuple[int, Guarded] | None:
         bricks=frozenset((meta.get("annotations") or {}).get(BRICKS_ANNOTATION, "").split()),
         terminating="deletionTimestamp" in meta,
         template=marks.get(TEMPLATE_ANNOTATION, ""),
+        released=(item.get("status") or {}).get("phase")
+        == "Pending",  # or so it may be: see `Observer._bound`
     )
 
 

@@ -474,7 +474,7 @@ def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     if volume and (not volume.started or volume.all_online):
         wanted = {**profiles.COMMON, **(cluster.plan.options if cluster.plan else {})}
         for key, value in sorted(wanted.items()):
-            if volume.options.get(key) != value:
+            if volume.options.get(key) != value and (key, value) not in cluster.own.refused:
                 yield SetOption(volume.name, key, value)
 
 
@@ -646,7 +646,9 @@ def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """
     volume = _volume(cluster)
     serving = {b.node for b in volume.bricks if b.online is not False} if volume else set()
-    stay = sorted(cluster.members.keys() - (cluster.leaving - serving))
+    # Also of a node whose member is yet to come: `up` creates it once the pod is ready.
+    there = cluster.members.keys() | (cluster.controllers or {}).keys()
+    stay = sorted(there - (cluster.leaving - serving))
     outdated = [pod for pod in map(cluster.pod, stay) if pod and cluster.outdated(pod)]
     idle = [pod for pod in outdated if pod.node not in serving and not pod.ready]
     rest = sorted((pod for pod in outdated if pod not in idle), key=lambda pod: pod.node == cluster.me)
@@ -659,7 +661,7 @@ def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         )
     elif idle:
         yield DeletePod(first.name, first.uid)
-    elif unready := [n for n in stay if not _ready(cluster.pod(n))]:
+    elif unready := [n for n in stay if n in cluster.members and not _ready(cluster.pod(n))]:
         yield Wait(f"to replace the pod of node {first.node}: node {unready[0]} is not ready")
     elif volume and (unsafe := _unsafe(cluster, volume)):
         yield Wait(f"to replace the pod of node {first.node}: {unsafe}")
@@ -670,14 +672,15 @@ def roll(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 def _successors(cluster: Cluster, among: list[int]) -> list[int]:
     """Nodes whose pod is being replaced: there is none yet, or it is young, from its controller's template
     of today, and not ready."""
-    controllers = cluster.controllers or {}
-    pods = {node: cluster.pod(node) for node in among if node in controllers}
-    return [
-        node
-        for node, pod in pods.items()
-        if pod is None
-        or (not pod.ready and not cluster.outdated(pod) and cluster.at - pod.created < SUCCESSOR_AFTER)
-    ]
+    found = []
+    for node in among:
+        pod = cluster.pod(node)
+        if pod is None:
+            young = node in cluster.members and node in (cluster.controllers or {})
+        else:
+            young = cluster.at - pod.created < SUCCESSOR_AFTER and not (pod.ready or cluster.outdated(pod))
+        found += [node] if young else []
+    return found
 
 
 def _ready(pod: Pod | None) -> bool:
@@ -723,6 +726,7 @@ RULES: Final[tuple[Rule, ...]] = (
     stand_by,
     guard.tear_down,
     keep_members,
+    guard.free_volumes,
     grant_starts,
     know_the_pool,
     see_the_volume,

@@ -157,7 +157,10 @@ def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
     if blank := [n for n in sorted(plan.spares & held) if cluster.members[n].uuid is None]:
         yield f"spares {format_nodes(blank)} have no glusterd yet"
     if volume and (other := [k for k, v in plan.options.items() if volume.options.get(k) != v]):
-        yield f"options {', '.join(sorted(other))} are not set yet"
+        refused = sorted(key for key, value in cluster.own.refused if key in other)
+        yield f"options {', '.join(sorted(other))} are not set yet" + (
+            f", glusterd refuses {', '.join(refused)}" if refused else ""
+        )
     yield from _pods_missing(cluster, plan)
 
 

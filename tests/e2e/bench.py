@@ -70,6 +70,7 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,  # as under a shell
         )
 
     def set(self, **config: object) -> None:

@@ -53,7 +53,8 @@ class Api:
             both.flush()
             context.load_cert_chain(both.name)
         self._pool = urllib3.PoolManager(ssl_context=context, retries=False)
-        self._url = f"{cluster['server']}/api/v1/namespaces/{namespace}"
+        self.namespace, self._server = namespace, cluster["server"]
+        self._url = f"{self._server}/api/v1/namespaces/{namespace}"
 
     def list(self, kind: str) -> list[Object]:
         """Raises OSError if the API server does not list them."""
@@ -62,10 +63,12 @@ class Api:
             raise OSError(f"{kind}: {answer.status}")
         return list(json.loads(answer.data)["items"])
 
-    def patch(self, path: str, body: Object) -> Object:
-        """A merge patch; of an object that has gone meanwhile, nothing."""
+    def patch(self, path: str, body: Object, collection: str = "") -> Object:
+        """A merge patch; of an object that has gone meanwhile, nothing. `collection`: of another place
+        than the namespace."""
         headers = {"Content-Type": "application/merge-patch+json"}
-        url = f"{self._url}/{path}?fieldManager={contract.FIELD_MANAGER}"
+        place = self._server + collection if collection else self._url
+        url = f"{place}/{path}?fieldManager={contract.FIELD_MANAGER}"
         answer = self._pool.request("PATCH", url, body=json.dumps(body), headers=headers, timeout=5)
         return dict(json.loads(answer.data)) if answer.status == 200 else {}
 
@@ -116,6 +119,7 @@ class Agent:
                 self.api.patch(f"pods/{pod['metadata']['name']}/status", {"status": READY})
         if self.plan is None and self.tear_down():
             return
+        self.free_volumes()
         self.join()
         self.leave()
         self.roll()
@@ -160,6 +164,15 @@ class Agent:
         name = contract.controller_name(node)
         both = [self.api.patch(f"{kind}/{name}", annotations) for kind in GUARDED]
         return all(found and "deletionTimestamp" not in found["metadata"] for found in both)
+
+    def free_volumes(self) -> None:
+        """As the sidecars do for a claim that was created again; of one that waits otherwise it changes
+        nothing."""
+        for node, claim in self.guarded[GUARDED[0]].items():
+            if claim.released:
+                earlier = {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}
+                name = contract.volume_name(node, self.api.namespace)
+                self.api.patch(name, earlier, "/api/v1/persistentvolumes")
 
     def join(self) -> None:
         for node in sorted(self.named - self.members.keys()):

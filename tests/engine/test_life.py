@@ -44,7 +44,9 @@ def test_growth_only_adds_and_a_spare_becomes_a_node(project: Project) -> None:
     # Node 3 was the spare; 4 and 5 are new.
     assert planned.pop("update") == ["gluster-member-3", "gluster-plan", "gluster-settled"]
     assert set(planned) == {"create"}
-    names = {name.removesuffix("-disk").removesuffix("-hold") for name in planned["create"]}
+    names = {
+        name.removesuffix("-disk").removesuffix("-hold").removesuffix("-volume") for name in planned["create"]
+    }
     assert {name[-1] for name in names} == {"4", "5"}
     project.go().ok()
     project.unchanged("--refresh")

@@ -10,10 +10,13 @@ import pytest
 from gluster_sidecar import actions as do
 from gluster_sidecar import disk, guard, observe, planner
 from gluster_sidecar.contract import BRICKS_ANNOTATION, NODE_LABEL, TEMPLATE_ANNOTATION
+from gluster_sidecar.gluster import Cli
 from gluster_sidecar.model import Guarded
-from gluster_sidecar.settings import Settings
+from gluster_sidecar.settings import Identity, Settings
 
 from tests.sidecar.world import World, brick, host
+
+IDENTITY = Identity(1, "pod", "uid")
 
 
 def formed(*nodes: int) -> World:
@@ -82,6 +85,23 @@ def test_a_walk_that_cannot_be_read_is_not_known(text: str) -> None:
     )
     assert member
     assert member.left is None
+
+
+def test_a_claim_that_waits_for_a_volume_of_an_earlier_claim_gets_it() -> None:
+    """A shrink was interrupted when the claim had gone and the volume not, and was taken back."""
+    world = formed(1, 2, 3, 4)
+    world.claims[3] = replace(world.claims[3], released=True)
+    assert world.decide().steps == (do.FreeVolume(3),)
+    world.claims[3] = replace(world.claims[3], terminating=True)
+    assert world.decide().steps == ()
+    volume = {"status": {"phase": "Released"}}
+    observer = observe.Observer(Settings(), IDENTITY, Cli(), list, list, volume=lambda name: volume)
+    assert observe.guarded({"metadata": {"labels": {NODE_LABEL: "3"}}, "status": {"phase": "Bound"}})
+    pending = observe.guarded({"metadata": {"labels": {NODE_LABEL: "3"}}, "status": {"phase": "Pending"}})
+    assert pending
+    assert observer._bound(*pending).released
+    volume["status"]["phase"] = "Available"
+    assert not observer._bound(*pending).released
 
 
 # --- when it is guarded, and when it may go

@@ -486,6 +486,20 @@ def test_a_bad_template_stops_the_roll_after_one_pod_and_taking_it_back_mends_it
     assert rolled(world) == [2, 2]
 
 
+def test_a_pod_that_never_started_is_replaced_before_its_node_is_a_member() -> None:
+    """Growth with a wrong image: `up` waits for the pod before it creates the member."""
+    world = formed(1, 2)
+    world.retemplate("bad")
+    world.add_nodes(3)
+    world.living.discard(3)
+    world.pods[3] = replace(world.pods[3], ready=False)
+    for node in (1, 2):
+        world.controllers[node] = replace(world.controllers[node], template="")
+    assert world.run() == "steady"
+    world.retemplate("good")
+    assert world.decide().steps[-1] == do.DeletePod(world.pods[3].name, world.pods[3].uid)
+
+
 def test_pods_that_do_not_serve_are_replaced_one_at_a_time_with_a_pause_after_one_that_is_not_ready() -> None:
     world = formed(1, 2, 3, 4)
     world.retemplate("new")

@@ -285,6 +285,8 @@ class World:
                 self.pods[old.node] = replace(old, name=f"{name}y", created=self.now, template=template)
             case do.HoldData(node, bricks):
                 self._guard(node, bricks)
+            case do.FreeVolume(node):
+                self.claims[node] = replace(self.claims[node], released=False)
             case do.ReleaseData(node, plan):
                 assert plan == (self.plan.nodes if self.plan else None)
                 self._guard(node, frozenset())

@@ -72,6 +72,8 @@ class Cloud(World):
 
     disks: set[int] = field(default_factory=set)
     volumes: set[int] = field(default_factory=set)
+    released: set[int] = field(default_factory=set)
+    """Volumes that name a claim which has gone."""
     settled: dict[str, str] | None = None
     """Data of the settled object; None if there is none."""
     destroyed: bool = False
@@ -109,7 +111,7 @@ class Cloud(World):
             case "volume":
                 self.volumes.add(node)
             case "claim":
-                self.claims.setdefault(node, Guarded())
+                self.claims.setdefault(node, Guarded(released=node in self.released))
             case "controller":
                 self.controllers[node] = replace(self.controllers.get(node, Guarded()), template=inputs)
             case "member":
@@ -132,8 +134,10 @@ class Cloud(World):
                 self.disks.discard(node)
             case "volume" if node not in self.claims:  # else Kubernetes holds it until the claim has gone
                 self.volumes.discard(node)
+                self.released.discard(node)
             case "claim":
                 self.claims.pop(node, None)
+                self.released |= {node} & self.volumes
             case "controller":
                 self.controllers.pop(node, None)
             case "member" if node in self.living:
@@ -152,7 +156,7 @@ class Cloud(World):
     def controllers_of_kubernetes(self) -> None:
         """Pods follow their controllers; one without a disk or claim does not start."""
         for node in sorted(self.controllers.keys() - self.pods.keys()):
-            if node in self.disks and node in self.claims:
+            if node in self.disks and node in self.claims and not self.claims[node].released:
                 kept = self.controllers[node], self.claims[node], node in self.living
                 self.add_nodes(node)
                 self.controllers[node], self.claims[node] = kept[:2]
@@ -187,7 +191,9 @@ class Cloud(World):
         steps = [step for step in decision.steps if not isinstance(step, do.Wait)]
         for step in steps:
             self.apply(step)
-            if isinstance(step, do.DeletePod):
+            if isinstance(step, do.FreeVolume):
+                self.released.discard(step.node)
+            if isinstance(step, do.DeletePod | do.FreeVolume):
                 self.controllers_of_kubernetes()
             self.check()
         return bool(steps) or before != self.settled
@@ -197,6 +203,8 @@ class Cloud(World):
         kind, node = key
         if kind == "controller":
             return node in self.pods
+        if kind == "claim":
+            return not self.claims[node].released
         return kind != "settled" or (self.settled or {}).get("settled") == (self.settled or {}).get("asked")
 
 

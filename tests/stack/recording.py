@@ -49,16 +49,22 @@ MAP = "kubernetes:core/v1:ConfigMap"
 POD = "kubernetes:core/v1:Pod"
 SLICE = "kubernetes:discovery.k8s.io/v1:EndpointSlice"
 LEASE = "kubernetes:coordination.k8s.io/v1:Lease"
+CLUSTER_ROLE = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole"
 ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
 BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
 GUARD_POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 GUARD_BINDING = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding"
 PRIORITY_CLASS = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
+CLUSTER_BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding"
 DRIVER = "kubernetes:storage.k8s.io/v1:CSIDriver"
 DAEMON_SET = "kubernetes:apps/v1:DaemonSet"
 POD_CLAIM = "gluster-stack:index:GlusterClaim"
 STORAGE_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
+OF_THE_CLUSTER = (
+    *(VOLUME, STORAGE_CLASS, PRIORITY_CLASS, GUARD_POLICY, GUARD_BINDING, CLUSTER_ROLE, CLUSTER_BINDING),
+)
+"""Kinds that belong to no namespace."""
 
 
 @dataclass(frozen=True)

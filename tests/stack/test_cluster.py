@@ -17,6 +17,7 @@ from tests.stack.recording import (
     BINDING,
     BUDGET,
     CLAIM,
+    CLUSTER_ROLE,
     CONTROLLER,
     DISK,
     GUARD_BINDING,
@@ -75,7 +76,9 @@ def test_the_plan_names_all_nodes_and_waits_until_they_serve(four: Recording) ->
         "graceSeconds": "1800",
     }
     assert plan["data"].keys() == {str(key) for key in contract.DECLARED}
-    assert "annotations" not in plan["metadata"], "an update that waits may be forgotten"
+    assert plan["metadata"]["annotations"] == {"pulumi.com/patchForce": "true"}, (
+        "an update that waits may be forgotten"
+    )
     assert plan["metadata"]["labels"][contract.KIND_LABEL] == "plan"
     mark = contract.settled_mark(plan["data"])
     settled = four.one(MAP, "gluster-settled")
@@ -111,6 +114,9 @@ def test_the_sidecars_may_change_controllers_and_claims_of_their_cluster_alone(f
         assert rule["resourceNames"] == [f"gluster-{n}"]
         assert rule["verbs"] == ["patch"]
         assert role.urn in four.before(four.one(MAP, f"gluster-member-{n}").urn)
+        (rule,) = four.one(CLUSTER_ROLE, f"gluster-{n}-volume").object["rules"]
+        assert (rule["resources"], rule["resourceNames"]) == (["persistentvolumes"], [f"default-gluster-{n}"])
+        assert rule["verbs"] == ["get", "patch"]
 
 
 def test_a_spare_is_said_to_be_one(odd: Recording) -> None:

@@ -67,10 +67,13 @@ def test_what_growth_adds_belongs_to_the_new_nodes(one: int, other: int, replica
     before, after = of_sets(few, replication), of_sets(many, replication)
     new = range(few * replication + 1, many * replication + 1)
     added = after.requests.keys() - before.requests.keys()
-    names = {urn.rsplit("::", 1)[-1].removesuffix("-disk").removesuffix("-hold") for urn in added}
+    names = {
+        urn.rsplit("::", 1)[-1].removesuffix("-disk").removesuffix("-hold").removesuffix("-volume")
+        for urn in added
+    }
     assert {name.rsplit("-", 1)[-1] for name in names} == {str(n) for n in new}
-    # Component, disk, volume, claim, Service, controller, Role and its binding, member.
-    assert len(added) == 9 * len(new)
+    # Component, disk, volume, claim, Service, controller, two roles and their bindings, member.
+    assert len(added) == 11 * len(new)
 
 
 few_sizes = st.integers(1, 4)

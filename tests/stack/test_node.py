@@ -20,15 +20,13 @@ from tests.stack.recording import (
     CONTROLLER,
     DISK,
     DRIVER,
-    GUARD_BINDING,
-    GUARD_POLICY,
     LEASE,
     MAP,
     NODE,
+    OF_THE_CLUSTER,
     POD,
     POD_CLAIM,
     POLICY,
-    PRIORITY_CLASS,
     PROVIDER,
     SERVICE,
     STORAGE_CLASS,
@@ -95,7 +93,7 @@ def test_namespaced_objects_are_in_the_namespace_and_labelled(odd: Recording) ->
             assert metadata["name"] == contract.driver_name("storage")
         elif request.name == "gluster" and request.type == VOLUME:
             assert metadata["name"] == "storage-files"
-        elif request.type in (VOLUME, STORAGE_CLASS, PRIORITY_CLASS, GUARD_POLICY, GUARD_BINDING):
+        elif request.type in OF_THE_CLUSTER:
             assert metadata["name"].startswith("storage-gluster")
         else:
             assert metadata["namespace"] == "storage", request.urn
