@@ -138,9 +138,7 @@ class Executor:
                 for path in self._guarded(node):
                     self._annotate(path, None)
             case FreeVolume(node):
-                earlier = {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}
-                name = volume_name(node, self.settings.namespace)
-                self.api.merge(f"/api/v1/persistentvolumes/{name}", earlier)
+                self._free(f"/api/v1/persistentvolumes/{volume_name(node, self.settings.namespace)}")
             case LiftFinalizer():
                 self._lift(action)
             case HoldMember(node):
@@ -178,6 +176,15 @@ class Executor:
             if error.status == 404:
                 return None
             raise
+
+    def _free(self, path: str) -> None:
+        """Only as it was seen: to take the identity of the claim that it has off a volume loses that claim
+        for good (seen on 1.34)."""
+        found = self.api.get(path)
+        if found.get("status", {}).get("phase") == "Released":
+            seen = {"resourceVersion": found["metadata"]["resourceVersion"]}
+            earlier = {"claimRef": {"uid": None, "resourceVersion": None}}
+            self.api.merge(path, {"metadata": seen, "spec": earlier})
 
     def _require_plan(self, node: int, expected: frozenset[int] | None) -> None:
         """Raises ActionError unless the plan is what the decision saw. Read afresh, right before the deed."""

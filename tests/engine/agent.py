@@ -56,19 +56,20 @@ class Api:
         self.namespace, self._server = namespace, cluster["server"]
         self._url = f"{self._server}/api/v1/namespaces/{namespace}"
 
-    def list(self, kind: str) -> list[Object]:
-        """Raises OSError if the API server does not list them."""
-        answer = self._pool.request("GET", f"{self._url}/{kind}", timeout=5)
+    def list(self, kind: str, place: str = "") -> list[Object]:
+        """Raises OSError if the API server does not list them. `place`: where, if not in the namespace."""
+        answer = self._pool.request("GET", f"{self._at(place)}/{kind}", timeout=5)
         if answer.status != 200:
             raise OSError(f"{kind}: {answer.status}")
         return list(json.loads(answer.data)["items"])
 
-    def patch(self, path: str, body: Object, collection: str = "") -> Object:
-        """A merge patch; of an object that has gone meanwhile, nothing. `collection`: of another place
-        than the namespace."""
+    def _at(self, place: str) -> str:
+        return self._server + place if place else self._url
+
+    def patch(self, path: str, body: Object, place: str = "") -> Object:
+        """A merge patch; of an object that has gone or changed meanwhile, nothing."""
         headers = {"Content-Type": "application/merge-patch+json"}
-        place = self._server + collection if collection else self._url
-        url = f"{place}/{path}?fieldManager={contract.FIELD_MANAGER}"
+        url = f"{self._at(place)}/{path}?fieldManager={contract.FIELD_MANAGER}"
         answer = self._pool.request("PATCH", url, body=json.dumps(body), headers=headers, timeout=5)
         return dict(json.loads(answer.data)) if answer.status == 200 else {}
 
@@ -166,13 +167,15 @@ class Agent:
         return all(found and "deletionTimestamp" not in found["metadata"] for found in both)
 
     def free_volumes(self) -> None:
-        """As the sidecars do for a claim that was created again; of one that waits otherwise it changes
-        nothing."""
-        for node, claim in self.guarded[GUARDED[0]].items():
-            if claim.released:
-                earlier = {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}
-                name = contract.volume_name(node, self.api.namespace)
-                self.api.patch(name, earlier, "/api/v1/persistentvolumes")
+        """As the sidecars do for a claim that was created again."""
+        waiting = [node for node, claim in self.guarded[GUARDED[0]].items() if claim.released]
+        for volume in self.api.list("persistentvolumes", "/api/v1") if waiting else []:
+            name, version = volume["metadata"]["name"], volume["metadata"]["resourceVersion"]
+            ours = name in {contract.volume_name(node, self.api.namespace) for node in waiting}
+            if ours and volume.get("status", {}).get("phase") == "Released":
+                earlier = {"claimRef": {"uid": None, "resourceVersion": None}}
+                body = {"metadata": {"resourceVersion": version}, "spec": earlier}
+                self.api.patch(f"persistentvolumes/{name}", body, "/api/v1")
 
     def join(self) -> None:
         for node in sorted(self.named - self.members.keys()):

@@ -104,6 +104,7 @@ def test_a_state_that_knows_nothing_of_the_members_deletes_nothing_that_is_neede
     assert four.disks() == before
     assert volume(four) == [1, 2, 3, 4]
     take_over(four)
+    four.go().ok()
     holds(four, 2)
 
 
