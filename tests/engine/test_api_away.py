@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from subprocess import Popen
+
 import pytest
 
 from tests.engine.project import Project
 from tests.engine.test_interrupted import draining
-from tests.standins.control_plane import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -44,13 +45,18 @@ def test_what_begins_without_an_api_server_fails_clearly_and_goes_on_later(two: 
     assert before.items() <= two.everything().items()
 
 
+def waits(process: Popen[str]) -> None:
+    """Returns when the `up` waits until the plan holds."""
+    assert process.stdout
+    assert any("Waiting for {.data.settled}" in line for line in process.stdout)
+
+
 def test_what_waits_meanwhile_goes_on_when_the_api_server_is_back(two: Project) -> None:
     assert two.plane
     two.configure(nodeCount=4)
     with two.refused("no-join"):
         process = two.start("up", "--skip-preview")
-        members = {f"ConfigMap/gluster-member-{n}" for n in (3, 4)}
-        wait_for("the new members are there", lambda: members <= two.everything().keys())
+        waits(process)
         with two.plane.api_away():
             pass
     text, _ = process.communicate(timeout=120)
@@ -58,7 +64,8 @@ def test_what_waits_meanwhile_goes_on_when_the_api_server_is_back(two: Project) 
     two.configure(nodeCount=2)
     with two.refused("no-drain"):
         process = two.start("up", "--skip-preview")
-        wait_for("nodes 3 and 4 drain", lambda: draining(two))
+        waits(process)
+        assert draining(two)
         with two.plane.api_away():
             pass
     text, _ = process.communicate(timeout=120)
