@@ -161,10 +161,12 @@ def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
         yield f"options {', '.join(sorted(other))} are not set yet" + (
             f", glusterd refuses {', '.join(refused)}" if refused else ""
         )
-    yield from _pods_missing(cluster, plan)
+    # A machine that stays away holds no `up` once a spare has taken its place.
+    stood_in_for = plan.nodes - holders if len(serving) >= len(plan.nodes) else frozenset[int]()
+    yield from _pods_missing(cluster, plan, stood_in_for)
 
 
-def _pods_missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
+def _pods_missing(cluster: Cluster, plan: Plan, stood_in_for: Collection[int]) -> Iterator[str]:
     controllers, claims = cluster.controllers, cluster.claims
     if controllers is None or claims is None:
         yield "the controllers and claims of the nodes are not known yet"
@@ -176,6 +178,9 @@ def _pods_missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
     if plan.template and (late := [node for node, mark in marks.items() if mark != plan.template]):
         yield f"controllers of nodes {format_nodes(late)} do not have the plan's template yet"
     pods = {node: cluster.pod(node) for node in sorted(plan.named)}
+    for node in stood_in_for:
+        if (pod := pods[node]) is None or not pod.ready:
+            del pods[node]
     if old := [node for node, pod in pods.items() if pod is None or cluster.outdated(pod)]:
         yield f"pods of nodes {format_nodes(old)} are of an older template"
     elif unready := [n for n, pod in pods.items() if pod is None or not pod.ready]:

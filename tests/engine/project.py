@@ -83,6 +83,14 @@ class Project(Bench):
         """`pulumi up` as an impatient person runs it."""
         return self.run("up", "--skip-preview", *argv)
 
+    def cancel(self) -> None:
+        """The way out after `kill -9`, as docs/operations.md has it."""
+        done = self.run("cancel", "--yes")
+        if "failed to load checkpoint: EOF" in done.text:
+            (self.folder / "state/.pulumi/stacks/gluster-stack/dev.json.attrs").unlink()
+            done = self.run("cancel", "--yes")
+        done.ok()
+
     def steps(self, *argv: str) -> dict[str, list[str]]:
         """What a preview would do, by operation: sorted names. What stays the same is left out."""
         with self.start("preview", "--json", *argv) as process:

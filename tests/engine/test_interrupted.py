@@ -29,7 +29,7 @@ def press_ctrl_c(project: Project, process: Popen[str]) -> None:
 def kill(project: Project, process: Popen[str]) -> None:
     process.kill()
     process.wait(30)
-    project.run("cancel", "--yes").ok()
+    project.cancel()
 
 
 @pytest.fixture

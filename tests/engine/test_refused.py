@@ -145,7 +145,7 @@ def test_growth_and_a_bad_option_killed_in_the_wait_and_taken_back(project: Proj
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     project.configure(nodeCount=2, volumeOptions={})
-    project.run("cancel").ok()
+    project.cancel()
     project.go().ok()
     holds(project, 2)
 

@@ -89,8 +89,8 @@ def test_server2_finishes_what_server1_began(pool: Pool, sums: dict[str, str]) -
     """The sidecar of server1 hangs in the middle of a removal."""
     wait_for("node 1 acts", lambda: pool.data("gluster-status").get("actor") == "1")
     spread(pool)
-    pool.want(1, 2)
     before = pool.log(1).count("StartRemoval")
+    pool.want(1, 2)
     wait_for("the removal begins", lambda: pool.log(1).count("StartRemoval") > before)
     pool.signal(1, "sidecar", signal.SIGSTOP)
     try:

@@ -286,6 +286,22 @@ def test_a_spare_takes_the_place_of_one_that_stays_away() -> None:
     assert do.StartRebalance("data") not in world.done, "it is healed: nothing is to be spread"
 
 
+def test_up_does_not_wait_for_a_machine_that_a_spare_stands_in_for() -> None:
+    world = formed(1, 2, 3, 4, spares=(5,))
+    silence(world, 3)
+
+    def settled() -> str:
+        return report.settled_document(world.cluster(1), Decision("steady"))["settled"]
+
+    assert "pods of nodes 3 are not ready" in settled()
+    world.decide()
+    world.now += timedelta(seconds=600)
+    world.run()
+    assert settled() == "1,2,3,4@x"
+    world.pods[5] = replace(world.pods[5], ready=False)
+    assert "pods of nodes 5 are not ready" in settled()
+
+
 def test_a_node_that_came_back_in_time_starts_its_grace_anew() -> None:
     world = formed(1, 2, 3, 4, spares=(5,))
     silence(world, 3)
