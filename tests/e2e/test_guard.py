@@ -1,18 +1,25 @@
 """The histories in which disks or pods were deleted, on real glusterd, with files that must all be there
-afterwards."""
+afterwards; then histories at random: `LAB_HISTORIES=10` runs ten, `LAB_SEED` names the first."""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from gluster_sidecar.contract import disk_name
 
 from tests.e2e.bench import Stack, wait_for
 
 pytestmark = pytest.mark.lab
+
+HISTORIES = int(os.environ.get("LAB_HISTORIES", "2"))
+FIRST = int(os.environ.get("LAB_SEED", "0"))
 
 FILES = "cd /mnt/glusterfs/guard && for i in $(seq 200); do echo $i > $1-$i; done"
 SLEEPS = 5
@@ -130,3 +137,86 @@ def test_the_shrink_after_all_of_it_loses_nothing(two: Stack) -> None:
     assert "leave: node 3 holds a brick of the volume" in output, "`up` says what it waits for"
     assert "1 x 2 = 2" in two.gluster("volume", "info", "data")
     complete(two, "first", "second", "third", "fourth")
+
+
+# -- at random, beside a writer
+
+FOLDER = "/mnt/glusterfs/guard"
+WRITER = f"""
+rm -f /tmp/stop /tmp/written {FOLDER}/w-*; n=0
+while [ ! -e /tmp/stop ]; do
+  n=$((n + 1)); echo $n > {FOLDER}/w-$n && echo $n >> /tmp/written; sleep 0.02
+done
+"""
+MISSED = f"""
+while read n; do
+  found=$(cat {FOLDER}/w-$n 2>&1); [ "$found" = $n ] || echo "w-$n: $found"
+done < /tmp/written
+"""
+CHOICES: dict[str, tuple[object, ...]] = {
+    "nodeCount": (2, 4),
+    "spareCount": (0, 1),
+    "sleepSeconds": (5, 6, 7),
+    "profile": ("general", "small-files"),
+}
+EVENTS = 40
+"""About as many lines as an `up` prints that grows the cluster by two."""
+
+
+@contextmanager
+def writer(stack: Stack) -> Iterator[None]:
+    """Files written one after another in the sample pod: each that was acknowledged must be there."""
+    command = [str(stack.lab.paths.bin / "kubectl"), "exec", "gluster-sample-app", "--", "sh", "-c", WRITER]
+    with subprocess.Popen(command, env={**os.environ, **stack.lab.environment()}) as process:
+        try:
+            wait_for("the writer writes", lambda: bool(stack.app("cat /tmp/written 2> /dev/null || true")))
+            yield
+        finally:
+            stack.app("touch /tmp/stop")
+            process.wait(60)
+    written = int(stack.app("wc -l < /tmp/written"))
+    assert stack.app(MISSED) == "", f"of {written} files"
+
+
+def go_on(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next `up`, with what docs/operations.md says of a Pulumi that was killed while it created."""
+    text = stack.pulumi("up", "--yes", "--skip-preview", ok=False)
+    if "disks/" in text and "already exists" in text:
+        holders = stack.gluster("volume", "info", "data")
+        folder = Path(stack.lab.environment()["GLUSTER_LAB_DISKS"])
+        for node in range(1, 7):
+            if f"gluster-{node}." not in holders:
+                for file in folder.rglob(f"{disk_name(node)}.*"):
+                    file.unlink()
+        text = stack.pulumi("up", "--yes", "--skip-preview", ok=False)
+    if "already exists" in text:
+        monkeypatch.setenv("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
+    stack.up()
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + HISTORIES))
+def test_an_up_ended_anywhere_beside_a_writer_loses_no_file(
+    two: Stack, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    before, after = ({key: chance.choice(values) for key, values in CHOICES.items()} for _ in range(2))
+    number, events = chance.choice((signal.SIGINT, signal.SIGKILL)), chance.randrange(EVENTS)
+    final = chance.choice((before, after))
+    print(f"from {before} to {after}, {number.name} after {events} events, then {final}")
+    two.set(**before)
+    two.up()
+    two.set(**after)
+    with writer(two):
+        with two.start("up", "--yes", "--skip-preview") as process:
+            assert process.stdout
+            told = (line for line in process.stdout if line.lstrip()[:2] in ("+ ", "- ", "~ "))
+            for _ in zip(range(events), told, strict=False):
+                pass
+            os.killpg(process.pid, number)
+            text, _ = process.communicate(timeout=120)
+        assert "Traceback" not in text
+        two.pulumi("cancel", "--yes")
+        two.set(**final)
+        go_on(two, monkeypatch)
+    assert two.settled() == ("1,2" if final["nodeCount"] == 2 else "1,2,3,4")
+    two.pulumi("preview", "--expect-no-changes")
