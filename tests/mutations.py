@@ -26,15 +26,25 @@ class Mutant:
     """Of `MISTAKES.md`, or the law that it breaks."""
     file: str
     was: str
-    """Stands in the file exactly once."""
+    """Stands in the file, or in the package, exactly once."""
     becomes: str
     test: str
     """As pytest names it, below `tests/`."""
 
 
 def mutant(row: str, module: str, was: str, becomes: str, test: str) -> Mutant:
-    """Of a module of the sidecar."""
-    return Mutant(row, f"{SIDECAR}/{module}.py", was, becomes, f"sidecar/{test}")
+    """Of a module of the sidecar, or of whichever module of a package of it has the text."""
+    return Mutant(row, f"{SIDECAR}/{module}", was, becomes, f"sidecar/{test}")
+
+
+def file_of(one: Mutant, folder: Path) -> Path | str:
+    """The file that has the mutant's text; else why there is none."""
+    place = folder / one.file
+    files = [place] if place.is_file() else sorted(place.glob("*.py")) or [place.with_suffix(".py")]
+    counts = {file: file.read_text().count(one.was) for file in files}
+    if sum(counts.values()) != 1:
+        return f"its text stands {sum(counts.values())} times in {one.file}"
+    return max(files, key=lambda file: counts[file])
 
 
 MISTAKES: Final = (
@@ -119,8 +129,8 @@ MISTAKES: Final = (
     mutant(
         "12",
         "planner",
-        "elif bricks := _bricks(cluster, _sets_of(cluster, candidates, settings.replication)):",
-        "elif bricks := _bricks(cluster, _sets_of(cluster, candidates, 2)[:2]):",
+        "elif bricks := bricks_on(cluster, sets_of(cluster, candidates, settings.replication)):",
+        "elif bricks := bricks_on(cluster, sets_of(cluster, candidates, 2)[:2]):",
         "test_planner.py::test_all_nodes_at_once_become_one_volume_in_full_sets",
     ),
     mutant(
@@ -190,7 +200,7 @@ MISTAKES: Final = (
     mutant(
         "22",
         "planner",
-        "if node == cluster.me or (peer and _well(peer)):\n            found.append(node)",
+        "if node == cluster.me or (peer and is_well(peer)):\n            found.append(node)",
         "if node == cluster.me or peer is None:\n            found.append(node)",
         "test_planner_failures.py::test_a_spare_takes_the_place_of_one_that_stays_away",
     ),
@@ -220,8 +230,8 @@ MISTAKES: Final = (
     mutant(
         "26",
         "planner",
-        "    pool = _pool(cluster)\n    known = ",
-        "    pool = _pool(cluster)\n"
+        "    pool = pool_of(cluster)\n    known = ",
+        "    pool = pool_of(cluster)\n"
         "    if not all(map(_well, pool.peers.values())):\n"
         '        yield Wait("a peer is gone")\n'
         "    known = ",
@@ -246,7 +256,7 @@ MISTAKES: Final = (
 LAWS: Final = (
     mutant(
         "guard: proof before a node goes",
-        "guard",
+        "planner",
         "    if why_kept(cluster, node, in_sync=in_sync):\n        return",
         "    if False:\n        return",
         "test_guard.py::test_a_node_goes_when_its_walk_found_nothing_or_its_copies_are_in_sync",
@@ -274,7 +284,7 @@ LAWS: Final = (
     ),
     mutant(
         "guard: what took a brick's place must be in sync",
-        "guard",
+        "planner",
         "            if not in_sync:\n",
         "            if False:\n",
         "test_guard.py::test_a_node_that_handed_its_brick_over_stays_until_the_new_copy_is_in_sync",
@@ -345,7 +355,7 @@ LAWS: Final = (
     mutant(
         "law 3: between two actors",
         "planner",
-        "b.id not in cluster.notes.last and not _answered(cluster, b)",
+        "b.id not in cluster.notes.last and not answered(cluster, b)",
         "not b.online",
         "test_planner_gaps.py::test_a_survivor_is_relied_on_once_its_node_has_answered_in_this_watch",
     ),
@@ -373,14 +383,14 @@ LAWS: Final = (
     mutant(
         "law 3: the last copy is not relied on",
         "planner",
-        "return bool(others) and all(b.online is False and _said_lost(cluster, b) for b in others)",
+        "return bool(others) and all(b.online is False and said_lost(cluster, b) for b in others)",
         "return bool(others) and all(b.online is False for b in others)",
         "test_planner_gaps.py::test_the_last_copy_stays_one_while_its_glusterd_is_started_anew",
     ),
     mutant(
         "law 3: a last copy that was never asked is one",
         "planner",
-        "(brick.id in cluster.notes.last or (brick.online is True and _answered(cluster, brick)))",
+        "(brick.id in cluster.notes.last or (brick.online is True and answered(cluster, brick)))",
         "(brick.id in cluster.notes.last or brick.online is True)",
         "test_planner_gaps.py::test_a_last_copy_that_was_never_asked_is_not_noted",
     ),
@@ -394,8 +404,8 @@ LAWS: Final = (
     mutant(
         "law 3: a last copy is asked again",
         "planner",
-        "b.id not in cluster.notes.last and not _answered(cluster, b)",
-        "not _answered(cluster, b)",
+        "b.id not in cluster.notes.last and not answered(cluster, b)",
+        "not answered(cluster, b)",
         "test_planner_gaps.py::test_a_last_copy_that_could_be_relied_on_need_not_be_asked_again",
     ),
     mutant(
@@ -415,7 +425,7 @@ LAWS: Final = (
     mutant(
         "law 3: two starts at once",
         "planner",
-        "if asking and not _starting(cluster):",
+        "if asking and not nodes_starting(cluster):",
         "if asking:",
         "test_starts.py::test_nothing_is_done_while_a_glusterd_has_leave_to_start_anew",
     ),
@@ -493,15 +503,15 @@ LAWS: Final = (
     mutant(
         "law 3: the others of an empty brick are never whole again",
         "planner",
-        "if volume.heals_of(one) == 0 and not _down(one):",
-        "if volume.heals_of(one) == 0 and not _down(one) and not unproven:",
+        "if volume.heals_of(one) == 0 and not not_up(one):",
+        "if volume.heals_of(one) == 0 and not not_up(one) and not unproven:",
         "test_unproven.py::test_the_others_of_its_set_are_whole_again_after_a_start_of_theirs",
     ),
     mutant(
         "law 3: a peer without a brick stays halfway for ever",
         "planner",
-        "meant = _hold_bricks(cluster) if patient else cluster.members.keys()",
-        "meant = _hold_bricks(cluster)",
+        "meant = holders_of_bricks(cluster) if patient else cluster.members.keys()",
+        "meant = holders_of_bricks(cluster)",
         "test_starts.py::test_a_peer_without_a_brick_is_given_time_to_join_by_itself",
     ),
     mutant(
@@ -556,8 +566,8 @@ LAWS: Final = (
     mutant(
         "law 4: a removal's failures",
         "planner",
-        "elif removal.state is TaskState.DONE and removal.failures == 0 and not _down(volume.bricks):",
-        "elif removal.state is TaskState.DONE and not removal.failures and not _down(volume.bricks):",
+        "elif removal.state is TaskState.DONE and removal.failures == 0 and not not_up(volume.bricks):",
+        "elif removal.state is TaskState.DONE and not removal.failures and not not_up(volume.bricks):",
         "test_planner.py::test_a_removal_with_files_that_did_not_move_is_never_committed",
     ),
     mutant(
@@ -600,10 +610,10 @@ LAWS: Final = (
 
 def survives(one: Mutant, folder: Path) -> str:
     """Why the mutant is not caught; empty if its test fails, as it must."""
-    file = folder / one.file
+    file = file_of(one, folder)
+    if isinstance(file, str):
+        return file
     before = file.read_text()
-    if before.count(one.was) != 1:
-        return f"its text stands {before.count(one.was)} times in {one.file}"
     file.write_text(before.replace(one.was, one.becomes))
     try:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{one.test}"]

@@ -38,6 +38,7 @@ from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
 from .kubernetes import Mirror, Object
 from .model import Cluster, Guarded, Member, Notes, Own, Plan, Pod, Pool, Volume
+from .planner.spread import judges_rebalance
 from .settings import Identity, Settings
 
 log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class Observer:
         Not known if glusterd does not say, which hides nothing else: a node may have forgotten its part
         ("Rebalance not started", seen on 11.1 soon after it joined), and the rebalance is begun again.
         """
-        if volume.rebalance is None or not planner.judges_rebalance(cluster, volume):
+        if volume.rebalance is None or not judges_rebalance(cluster, volume):
             return volume
         try:
             answer = self.gluster.ask("volume", "rebalance", volume.name, "status")

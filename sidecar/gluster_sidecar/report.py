@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import guard
 from .contract import MemberKey, MemberState, SettledKey, StatusKey, format_left, format_nodes, node_of_host
 from .disk import Usage
 from .model import Brick, Cluster, Member, Plan, Pool, Volume
-from .planner import Decision, in_a_pool, in_sync, remember_a_volume, start_asked
+from .planner import Decision, guard
+from .planner.gates import in_sync
+from .planner.look import in_a_pool, remember_a_volume
+from .planner.own import start_asked
 from .settings import Settings
 
 NO_WATCH = "before any watch"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import disk, guard, observe, planner
+from gluster_sidecar import disk, observe, planner
 from gluster_sidecar.contract import BRICKS_ANNOTATION, NODE_LABEL, TEMPLATE_ANNOTATION
 from gluster_sidecar.gluster import Cli
 from gluster_sidecar.model import Guarded
+from gluster_sidecar.planner import guard
 from gluster_sidecar.settings import Identity, Settings
 
 from tests.sidecar.world import World, brick, host

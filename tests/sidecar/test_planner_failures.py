@@ -11,6 +11,7 @@ from gluster_sidecar import planner, report
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import Cluster, Own, Pool, Task, TaskState
 from gluster_sidecar.planner import Decision
+from gluster_sidecar.planner.roll import SUCCESSOR_AFTER
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar.clusters import once_noted
@@ -524,7 +525,7 @@ def test_pods_that_do_not_serve_are_replaced_one_at_a_time_with_a_pause_after_on
         world.pods[node] = replace(world.pods[node], ready=False)
     world.apply(world.decide().steps[0])
     assert "new pod of node 3 is not ready yet" in world.decide().waits_for
-    world.now += planner.SUCCESSOR_AFTER
+    world.now += SUCCESSOR_AFTER
     assert world.decide().steps == (do.DeletePod(world.pods[4].name, world.pods[4].uid),)
     del world.pods[3]
     assert "new pod of node 3 is not ready yet" in world.decide().waits_for

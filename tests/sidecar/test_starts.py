@@ -25,6 +25,7 @@ from gluster_sidecar.lease import Lease
 from gluster_sidecar.loop import Loop
 from gluster_sidecar.model import Cluster, Peer
 from gluster_sidecar.observe import Observer, Seen
+from gluster_sidecar.planner.own import start_asked
 from gluster_sidecar.settings import Identity, Settings
 
 from lab.waiting import wait_for
@@ -254,7 +255,7 @@ def test_the_actors_own_start_ends_its_cycle(monkeypatch: pytest.MonkeyPatch, tm
     events = Events(nothing, "default", "pod")
     loop = Loop(Settings(), nothing, deeds, nothing, lease, Health(), events, started, clock=lambda: 0)
     cluster = stuck()
-    starting = granted(cluster, 1, planner.start_asked(cluster))
+    starting = granted(cluster, 1, start_asked(cluster))
     leave = planner.Decision("grant_starts", (do.GrantStart(2, "a"),))
     for seen, done in ((starting, [do.RestartGlusterd]), (cluster, [do.GrantStart])):
         deeds.done.clear()

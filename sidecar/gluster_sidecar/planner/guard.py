@@ -1,5 +1,5 @@
 """When a node's disk, claim and controller may go: only once the disk is proven to hold nothing that is
-needed, or when the whole cluster is torn down on purpose. Pure; its rules stand in `planner.RULES`.
+needed, or when the whole cluster is torn down on purpose. Pure.
 
 Two lines of defence, and neither believes Pulumi. The finalizer on a membership object holds everything that
 Pulumi deletes after it. The annotation `BRICKS_ANNOTATION` on controller and claim makes the API server
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .actions import FreeVolume, HoldData, LiftFinalizer, NoteReplaced, ReleaseData, Step, Wait
-from .contract import node_of_host
-from .model import Cluster
-from .settings import Settings
+from gluster_sidecar.actions import FreeVolume, HoldData, LiftFinalizer, NoteReplaced, ReleaseData, Step, Wait
+from gluster_sidecar.contract import node_of_host
+from gluster_sidecar.model import Cluster
+from gluster_sidecar.settings import Settings
 
 
 def tear_down(cluster: Cluster, settings: Settings) -> Iterator[Step]:

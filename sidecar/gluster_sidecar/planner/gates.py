@@ -1,0 +1,87 @@
+"""Law 3: what must be known before anything is done that could cost a copy of the data."""
+
+from __future__ import annotations
+
+from gluster_sidecar.model import Brick, Cluster, TaskState, Volume
+
+from .look import is_gone, is_well, not_up, pool_of, said_lost
+
+
+def in_sync(cluster: Cluster) -> bool:
+    """Every brick of the volume is up and nothing waits to be healed; also where there is no volume."""
+    volume = cluster.pool.volume if cluster.pool else None
+    return cluster.pool is not None and (volume is None or not why_unsafe(cluster, volume))
+
+
+def why_unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -> str:
+    """Law 3: why nothing that could cost a copy may be done now; empty when it may."""
+    if not volume.started:
+        return "the volume is not started"
+    members = {brick.host for brick in volume.bricks}
+    peers = {h: p for h, p in pool_of(cluster).peers.items() if h in members and not is_well(p)}
+    # First what is the cause of the others: the bricks of such a peer are not seen up.
+    if rejected := sorted(h for h, p in peers.items() if p.connected):
+        return f"glusterd does not take peers {', '.join(rejected)} for members of the pool"
+    if down := not_up(volume.bricks):
+        return f"bricks {', '.join(down)} are not up"
+    if peers:
+        return f"peers {', '.join(sorted(peers))} are not connected"
+    if unproven := cluster.notes.unproven & {brick.id for brick in volume.bricks}:
+        return (
+            f"bricks {', '.join(sorted(unproven))} are not known to have been put into the volume to the end"
+        )
+    if volume.split_brain:
+        return f"{volume.split_brain} entries have no copy that is known to be right"
+    if busy := _busy(volume):
+        return busy
+    if heals_matter and volume.heals is None:
+        return "the pending heals are not known"
+    if heals_matter and volume.heals:
+        return f"{volume.heals} entries wait to be healed"
+    return ""
+
+
+def why_unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...], brick: Brick) -> str:
+    """Law 3 for one brick of a set: why the others may not be left alone with its data.
+
+    A brick that is gone cannot be asked what it had; so all others must be known to have every write,
+    by having been up ever since the set was last seen with nothing to heal: at every look of those who
+    acted, and by its own node's word in this very watch for the time between them.
+    """
+    others = tuple(other for other in one if other != brick)
+    if down := not_up(others):
+        return f"bricks {', '.join(down)} of the same set are not up"
+    if unknown := [other.id for other in others if other.id not in cluster.notes.whole]:
+        return f"bricks {', '.join(unknown)} may lack writes: they were away since the set was last whole"
+    if silent := [b.id for b in others if b.id not in cluster.notes.last and not answered(cluster, b)]:
+        return f"the nodes of bricks {', '.join(silent)} have not said in this watch that they have caught up"
+    peers = pool_of(cluster).peers.values()
+    connected = 1 + sum(map(is_well, peers))
+    if 2 * connected <= 1 + len(peers):
+        return f"only {connected} of {1 + len(peers)} nodes of the pool are connected: no quorum"
+    if out := [b.id for b in volume.bricks if b != brick and _misses_changes(cluster, b)]:
+        return f"glusterd of bricks {', '.join(out)} is away, and starts them anew when it learns of a change"
+    return _busy(volume)
+
+
+def answered(cluster: Cluster, brick: Brick) -> bool:
+    member = cluster.holder(brick)
+    return member is not None and bool(cluster.own.watch) and member.caught_up == cluster.own.watch
+
+
+def _misses_changes(cluster: Cluster, brick: Brick) -> bool:
+    """Its glusterd would learn later of what is changed now, and start a brick anew that has something to
+    lose.
+
+    A peer that is rejected learns nothing before a person has seen to it.
+    """
+    peer = pool_of(cluster).peers.get(brick.host)
+    if brick.node is None or brick.node == cluster.me or said_lost(cluster, brick):
+        return False
+    return (peer is None or not (is_well(peer) or peer.rejected)) and not is_gone(cluster, brick.node)
+
+
+def _busy(volume: Volume) -> str:
+    if volume.removal is not None or (volume.rebalance and volume.rebalance.state is TaskState.RUNNING):
+        return "a rebalance or removal is running"
+    return ""

@@ -1,0 +1,120 @@
+"""Which bricks are known to have every write, and who stays away: written down before it is decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from gluster_sidecar.actions import NoteHealth, Step
+from gluster_sidecar.model import Brick, Cluster, Volume
+from gluster_sidecar.settings import Settings
+
+from .engine import acts
+from .gates import answered
+from .look import each_brick, is_ready, not_up, pool_of, said_lost, volume_of
+
+
+def needs_heals(cluster: Cluster) -> bool:
+    """Whether a rule would look at the pending heals, which are dear to ask for."""
+    volume = cluster.pool.volume if cluster.pool else None
+    if volume is None or not acts(cluster) or not volume.started:
+        return False
+    untrusted = {brick.id for brick in volume.bricks} - cluster.notes.whole
+    unready = any(brick.node and not is_ready(cluster.pod(brick.node)) for brick in volume.bricks)
+    accusing = any(_accuses(cluster, brick) for brick in volume.bricks)
+    changing = cluster.leaving or any(map(cluster.outdated, cluster.pods))
+    return bool(untrusted or unready or accusing or changing)
+
+
+def note_health(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """Written down before anything is decided on it, so that whoever acts next knows it too."""
+    volume = volume_of(cluster)
+    if volume and volume.started and volume.detailed:
+        whole, away = _whole(cluster, volume), _away(cluster, volume)
+        last, notes = _last(cluster, volume, whole), cluster.notes
+        if (whole, last, away) != (notes.whole, notes.last, notes.away):
+            yield NoteHealth(whole, last, away)
+
+
+def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
+    found = set[str]()
+    for one in volume.sets:
+        unproven = cluster.notes.unproven & {brick.id for brick in one}
+        if volume.heals_of(one) == 0 and not not_up(one):
+            # What an unproven brick lacks nobody knows; the others had everything when it was made.
+            found |= {brick.id for brick in one} - unproven
+        else:
+            # A brick that died and came back between two looks is told by its own node, which is not
+            # Ready before it has caught up.
+            stayed = [b for b in one if _stayed(cluster, one, b)]
+            # One that was up, but where clients did not reach it, is told by those that have what it lacks.
+            # While a brick is away, it is that one which the others have entries for; what it had itself
+            # when it went, its node's last word says.
+            gone = [b for b in one if b.online is not True]
+            accusers = {b.id for b in gone if _accuses(cluster, b)}
+            accusers |= set() if gone else {b.id for b in one if volume.pending.get(b.id)}
+            noted = [b.id for b in stayed if b.id in cluster.notes.whole and not accusers - {b.id}]
+            found |= set(noted) - unproven
+    return frozenset(found)
+
+
+def _stayed(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
+    """It has what it had at the last look, and nobody took a write without it.
+
+    Where all others lost their disks nobody could: the last copy stays one while its glusterd is started
+    anew, which looks as if it had been away (two disks lost at once were never replaced for that, seen on
+    11.1). What happened before they had lost them, between two looks, its own node's word tells here too,
+    unless it was noted since.
+    """
+    if _is_left_alone(cluster, one, brick):
+        noted = brick.id in cluster.notes.last
+        return noted or not brick.online or _said_caught_up(cluster, brick)
+    return brick.online is True and _has_caught_up(cluster, brick)
+
+
+def _last(cluster: Cluster, volume: Volume, whole: frozenset[str]) -> frozenset[str]:
+    """The last copies: noted once they could be relied on, for they cannot be asked again. Whoever could tell
+    them what they lack after a start is gone, so their nodes never say again that they have caught up."""
+    return frozenset(
+        brick.id
+        for one, brick in each_brick(volume)
+        if brick.id in whole
+        and _is_left_alone(cluster, one, brick)
+        and (brick.id in cluster.notes.last or (brick.online is True and answered(cluster, brick)))
+    )
+
+
+def _is_left_alone(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
+    """All others of its set lost their disks."""
+    others = [other for other in one if other != brick]
+    return bool(others) and all(b.online is False and said_lost(cluster, b) for b in others)
+
+
+def _said_caught_up(cluster: Cluster, brick: Brick) -> bool:
+    """In whatever watch."""
+    member = cluster.holder(brick)
+    return member is not None and bool(member.caught_up)
+
+
+def _has_caught_up(cluster: Cluster, brick: Brick) -> bool:
+    return _said_caught_up(cluster, brick) and is_ready(cluster.pod(brick.node or 0))
+
+
+def _accuses(cluster: Cluster, brick: Brick) -> bool:
+    """Its own node said last that another brick of its set lacks something, or could not tell (law 4)."""
+    member = cluster.holder(brick)
+    return member is None or member.heals != 0
+
+
+def _away(cluster: Cluster, volume: Volume) -> Mapping[int, datetime]:
+    """Nodes with a brick whose machine does not answer in any way, since the first such look."""
+    return {
+        brick.node: cluster.notes.away.get(brick.node, cluster.at)
+        for brick in sorted(volume.bricks, key=lambda brick: brick.id)
+        if brick.node is not None and not brick.online and _silent(cluster, brick.node)
+    }
+
+
+def _silent(cluster: Cluster, node: int) -> bool:
+    pod, peer = cluster.pod(node), pool_of(cluster).peers.get(cluster.host(node))
+    return (pod is None or not pod.ready) and (peer is None or not peer.connected)
