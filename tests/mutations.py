@@ -108,8 +108,8 @@ MISTAKES: Final = (
     mutant(
         "9",
         "planner",
-        "    grant_starts,\n    know_the_pool,\n",
-        "    grant_starts,\n",
+        "    know_the_pool,\n    guard.hold_data,\n",
+        "    guard.hold_data,\n",
         "test_planner.py::test_a_blank_pool_is_not_built_anew_over_nodes_that_remember_one",
     ),
     mutant(
@@ -278,7 +278,7 @@ LAWS: Final = (
     mutant(
         "guard: a plan that somebody deleted is no teardown",
         "model",
-        "return self.plan is None and all(member.terminating for member in self.members.values())",
+        "return self.plan is None and not living",
         "return self.plan is None",
         "test_planner.py::test_without_a_plan_a_member_is_released_and_what_it_depends_on_stays_guarded",
     ),
@@ -566,8 +566,8 @@ LAWS: Final = (
     mutant(
         "law 4: a removal's failures",
         "planner",
-        "elif removal.state is TaskState.DONE and removal.failures == 0 and not not_up(volume.bricks):",
-        "elif removal.state is TaskState.DONE and not removal.failures and not not_up(volume.bricks):",
+        "moved = removal.state is TaskState.DONE and removal.failures == 0",
+        "moved = removal.state is TaskState.DONE and not removal.failures",
         "test_planner.py::test_a_removal_with_files_that_did_not_move_is_never_committed",
     ),
     mutant(

@@ -12,9 +12,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing can be done safely before something changes; `reason` says what, for a person."""
+    """Something cannot be done safely before something changes; `reason` says what, for a person."""
 
     reason: str
+    alone: bool = False
+    """It concerns a part of the cluster only: the rules below go on, each by its own gates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,21 @@ class AddBricks:
 
 @dataclass(frozen=True, slots=True)
 class StartRebalance:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRebalance:
+    """What has been moved stays moved; it is started again later."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchHeal:
+    """Has the heal daemons go through what is known to wait, at once: by themselves they do so every ten
+    minutes (`cluster.heal-timeout`), and when a brick comes back that they saw going."""
+
     name: str
 
 
@@ -161,11 +178,12 @@ class HoldData:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseData:
-    """Lets a node's controller and claim be deleted. Carried out only if the plan is still `plan`; without
-    one, only if every member is being deleted."""
+    """Lets a node's controller and claim be deleted. Carried out only if the plan still names `plan`, and the
+    guard nothing but `bricks`; without a plan, only if every member is being deleted."""
 
     node: int
     plan: frozenset[int] | None
+    bricks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +195,8 @@ class FreeVolume:
 
 @dataclass(frozen=True, slots=True)
 class LiftFinalizer:
-    """Lets Kubernetes finish the deletion of a member object. Carried out only if the plan is still
-    `plan` (None: there is none): a stale view of it once lost a node undrained
+    """Lets Kubernetes finish the deletion of a member object. Carried out only if the plan still names
+    `plan`, spares included (None: there is none): a stale view of it once lost a node undrained
     (facts/pulumi 7)."""
 
     node: int
@@ -195,11 +213,19 @@ class HoldMember:
 
 @dataclass(frozen=True, slots=True)
 class RemakeMember:
-    """Creates a node's member object, should it be missing; `leaves`: with its deletion asked for, so that
-    it goes as soon as the node is drained, for no stack knows of it."""
+    """Creates a node's member object, should it be missing; `leaves`: and asks for its deletion, so that it
+    goes as soon as the node is drained, for no stack knows of it."""
 
     node: int
     leaves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMember:
+    """Asks for the deletion of the member of a node that has neither a controller nor a claim: Pulumi was
+    killed after it had made it, and knows nothing of it."""
+
+    node: int
 
 
 Note = NoteHealth | NoteUnproven | NoteRebalance | NoteBalanced | NoteReplaced
@@ -211,6 +237,8 @@ Action = (
     | SetOption
     | AddBricks
     | StartRebalance
+    | StopRebalance
+    | LaunchHeal
     | StartRemoval
     | StopRemoval
     | CommitRemoval
@@ -225,5 +253,29 @@ Action = (
     | LiftFinalizer
     | HoldMember
     | RemakeMember
+    | ForgetMember
 )
 Step = Action | Wait
+
+
+def trial(step: Step) -> tuple[str, ...]:
+    """What a try is remembered under: whoever does the same to the same thing tries again.
+
+    Less than the step itself: a replacement that was refused is tried with another folder.
+    """
+    match step:
+        case SetOption(_, key, value):
+            about: tuple[str, ...] = (key, value)
+        case ProbePeer(host) | DetachPeer(host):
+            about = (host,)
+        case HoldData(node) | ReleaseData(node) | LiftFinalizer(node):
+            about = (str(node),)
+        case RemakeMember(node) | ForgetMember(node):
+            about = (str(node),)
+        case ReplaceBrick(_, old):
+            about = (old,)
+        case StartRemoval(_, bricks) | StopRemoval(_, bricks) | CommitRemoval(_, bricks):
+            about = bricks
+        case _:
+            about = ()
+    return (type(step).__name__, *about)

@@ -141,6 +141,10 @@ class MemberKey(StrEnum):
     LEFT = "left"
     """Of a node that leaves and holds no brick of the volume any more: what a walk through the brick
     folders on its disk found, as by `format_left`; empty while that is not known."""
+    LEFT_PLAN = "leftPlan"
+    """Which version of the plan it knew then: what was found under another says nothing of today."""
+    LEAVES = "leaves"
+    """`true` in an object that the sidecars made for a node that leaves: its deletion is to be asked for."""
 
 
 class MemberState(StrEnum):

@@ -7,6 +7,7 @@ with the step as plain values (`LiftFinalizer.plan`).
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -18,10 +19,12 @@ from .actions import (
     CreateVolume,
     DeletePod,
     DetachPeer,
+    ForgetMember,
     FreeVolume,
     GrantStart,
     HoldData,
     HoldMember,
+    LaunchHeal,
     LiftFinalizer,
     NoteBalanced,
     NoteHealth,
@@ -37,6 +40,7 @@ from .actions import (
     StartRebalance,
     StartRemoval,
     StartVolume,
+    StopRebalance,
     StopRemoval,
 )
 from .contract import (
@@ -100,6 +104,10 @@ class Executor:
                 change("volume", "add-brick", name, *bricks)
             case StartRebalance(name):
                 change("volume", "rebalance", name, "start")
+            case StopRebalance(name):
+                change("volume", "rebalance", name, "stop")
+            case LaunchHeal(name):
+                change("volume", "heal", name)
             case StartRemoval(name, bricks):
                 change("volume", "remove-brick", name, *bricks, "start")
             case StopRemoval(name, bricks):
@@ -131,12 +139,8 @@ class Executor:
                 self._note({StatusKey.REPLACED: _words(noted)})
             case HoldData(node, bricks):
                 self._hold(node, bricks)
-            case ReleaseData(node, expected):
-                self._require_plan(node, expected)
-                if expected is None and any(not one.terminating for one in self._members()):
-                    raise ActionError("a member lives: this is no teardown")
-                for path in self._guarded(node):
-                    self._annotate(path, None)
+            case ReleaseData(node, expected, bricks):
+                self._release(node, expected, bricks)
             case FreeVolume(node):
                 self._free(f"/api/v1/persistentvolumes/{volume_name(node, self.settings.namespace)}")
             case LiftFinalizer():
@@ -144,37 +148,71 @@ class Executor:
             case HoldMember(node):
                 self._finalizers(self.api.get(f"{self._maps}/{member_name(node)}"), add=True)
             case RemakeMember(node, leaves):
-                made = self._remake(node)
-                if leaves:
-                    of_this_one = {"preconditions": {"uid": made["metadata"]["uid"]}}
-                    self.api.delete(f"{self._maps}/{member_name(node)}", of_this_one)
+                self._remake(node, leaves)
+            case ForgetMember(node):
+                # Read afresh: the stack creates a node's controller and claim before its member.
+                if self._is_there(node):
+                    raise ActionError(f"node {node} has a controller or a claim: its member stays")
+                self.api.delete(f"{self._maps}/{member_name(node)}", {})
             case _:
                 assert_never(action)
 
     def _note(self, data: dict[StatusKey, str]) -> None:
         self.api.merge(f"{self._maps}/{STATUS_NAME}", {"data": {str(k): v for k, v in data.items()}})
 
-    def _guarded(self, node: int) -> tuple[str, str]:
-        """The claim first: it is the last before the disk."""
+    def _guarded(self, node: int) -> Iterator[tuple[str, Object | None]]:
+        """Path and content of the node's claim and controller; None for one that is not there.
+
+        The claim first: it is the last before the disk. Listed, for which no right by name is needed.
+        """
         name = controller_name(node)
-        kinds = ("persistentvolumeclaims", "replicationcontrollers")
-        return f"{self._namespace}/{kinds[0]}/{name}", f"{self._namespace}/{kinds[1]}/{name}"
+        for kind in ("persistentvolumeclaims", "replicationcontrollers"):
+            path = f"{self._namespace}/{kind}"
+            found = self.api.get(path, {"fieldSelector": f"metadata.name={name}"})["items"]
+            yield f"{path}/{name}", next(iter(found), None)
 
     def _hold(self, node: int, bricks: frozenset[str]) -> None:
-        for path in self._guarded(node):
-            answer = self._annotate(path, _words(bricks))
+        """Both are written before either is complained of: one that goes must not leave the other open."""
+        going = []
+        for path, found in self._guarded(node):
+            answer = found and self._annotate(node, path, found, _bricks(found) | bricks)
             # Who deleted it before this write was not refused.
             if answer is None or "deletionTimestamp" in answer["metadata"]:
-                kind = path.split("/")[-2]
-                raise ActionError(f"one of the {kind} is being deleted: nothing is put on node {node}'s disk")
+                going.append(path.split("/")[-2])
+        if going:
+            raise ActionError(f"{' and '.join(going)} of node {node} are going: nothing is put on its disk")
 
-    def _annotate(self, path: str, value: str | None) -> Object | None:
-        """None if there is no such object."""
+    def _release(self, node: int, expected: frozenset[int] | None, proven: frozenset[str]) -> None:
+        self._require_plan(node, expected)
+        if expected is None and (living := self._living()):
+            raise ActionError(f"the members of nodes {living} live: this is no teardown")
+        for path, found in self._guarded(node):
+            if found is None:
+                continue
+            if expected is not None and not _bricks(found) <= proven:
+                raise ActionError(f"node {node} is guarded for another brick by now: observes again")
+            self._annotate(node, path, found, frozenset())
+
+    def _living(self) -> list[int]:
+        """Nodes that are there to stay: a member without a controller and a claim is a leftover."""
+        living = [one.node for one in self._members() if not one.terminating]
+        return [node for node in living if self._is_there(node)]
+
+    def _is_there(self, node: int) -> bool:
+        return any(found is not None for _, found in self._guarded(node))
+
+    def _annotate(self, node: int, path: str, found: Object, bricks: frozenset[str]) -> Object | None:
+        """Only as it was found; None if it has gone."""
+        seen = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        notes = {BRICKS_ANNOTATION: _words(bricks) or None}
         try:
-            return self.api.merge(path, {"metadata": {"annotations": {BRICKS_ANNOTATION: value}}})
+            return self.api.merge(path, {"metadata": {**seen, "annotations": notes}})
         except ApiError as error:
             if error.status == 404:
                 return None
+            if error.status == 403:
+                # Each node's Role is a resource of its own: one that the stack knows no more has none.
+                raise ActionError(f"no right to write the guard of node {node}: {error}") from error
             raise
 
     def _free(self, path: str) -> None:
@@ -189,7 +227,7 @@ class Executor:
     def _require_plan(self, node: int, expected: frozenset[int] | None) -> None:
         """Raises ActionError unless the plan is what the decision saw. Read afresh, right before the deed."""
         fresh = plan(self._get_or_none(f"{self._maps}/{PLAN_NAME}"))
-        if (fresh.nodes if fresh else None) != expected:
+        if (fresh.named if fresh else None) != expected:
             raise ActionError(f"the plan changed while node {node} was about to be released: observes again")
 
     def _lift(self, step: LiftFinalizer) -> None:
@@ -211,7 +249,7 @@ class Executor:
             },
         )
 
-    def _remake(self, node: int) -> Object:
+    def _remake(self, node: int, leaves: bool) -> None:
         # The stack's own labels and annotations are the same on every member but for the number,
         # so a living sibling is the pattern: `pulumi up --refresh` then finds nothing to mend.
         living = [
@@ -229,8 +267,14 @@ class Executor:
         data = {MemberKey.NODE: str(node)}
         if wanted is not None and node in wanted.spares:
             data[MemberKey.SPARE] = "true"
+        if leaves:
+            # Written down for the next leader, should this one die before it asks for the deletion.
+            data[MemberKey.LEAVES] = "true"
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
-        return self.api.create(self._maps, body)
+        path = f"{self._maps}/{member_name(node)}"
+        made = self._get_or_none(path) or self.api.create(self._maps, body)
+        if leaves:
+            self.api.delete(path, {"preconditions": {"uid": made["metadata"]["uid"]}})
 
     def _siblings(self) -> list[Object]:
         """All membership objects, read afresh."""
@@ -251,3 +295,8 @@ class Executor:
 
 def _words(bricks: frozenset[str]) -> str:
     return " ".join(sorted(bricks))
+
+
+def _bricks(found: Object) -> frozenset[str]:
+    """What its guard names."""
+    return frozenset((found["metadata"].get("annotations") or {}).get(BRICKS_ANNOTATION, "").split())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from . import disk, hosts, metrics, parse, planner, report, rest
-from .actions import Action, Note, SetOption, Wait
+from .actions import Action, Note, Wait
 from .contract import (
     PLAN_NAME,
     SETTLED_NAME,
@@ -67,8 +67,8 @@ class Loop:
     _troubles: Lasting = field(default_factory=Lasting)
     _versioned: tuple[disk.FileMark | None, str] = None, ""
     """glusterd's operating version, and what its file was like then."""
-    _walked: tuple[float, dict[str, tuple[int, list[str]]] | None] | None = None
-    """When, and what it found."""
+    _walked: tuple[float, str, dict[str, tuple[int, list[str]]] | None] | None = None
+    """When, under which version of the plan, and what it found."""
     _failed: str = ""
     """What went wrong with the last step of the cluster; told, never decided on."""
 
@@ -201,13 +201,15 @@ class Loop:
     def _walk(self, cluster: Cluster) -> dict[str, tuple[int, list[str]]] | None:
         """What is left in the bricks of this node when it leaves; None while that is not to be known."""
         present = disk.file_system_at(self.observer.mountinfo.read_text(), self.settings.disk)
-        pool = cluster.pool
+        pool, version = cluster.pool, cluster.plan.version if cluster.plan else ""
         leaves = cluster.me in cluster.leaving and cluster.me not in cluster.notes.peers
-        if not leaves or pool is None or pool.brick_running or cluster.own.problem or not present:
+        # An outcast's brick may run, but nobody writes to it: the volume's clients know another one.
+        serves = pool is None or (pool.brick_running and not cluster.outcast)
+        if not leaves or serves or cluster.own.problem or not present:
             self._walked = None
-        elif self._walked is None or self.clock() - self._walked[0] > WALK_SECONDS:
-            self._walked = self.clock(), disk.walk(self.settings.disk)
-        return self._walked[1] if self._walked else None
+        elif not self._walked or version != self._walked[1] or self.clock() - self._walked[0] > WALK_SECONDS:
+            self._walked = self.clock(), version, disk.walk(self.settings.disk)
+        return self._walked[2] if self._walked else None
 
     def _op_version(self) -> str:
         """Of this node's glusterd, asked again when the file that keeps it has changed; empty if it does
@@ -310,11 +312,11 @@ class Loop:
                 self._apply(step)
             except ActionError as error:
                 self._failed = str(error)
-                if isinstance(step, SetOption):
-                    self._memory.option_refused(step.key, step.value, seen.cluster.at)
+                self._memory.refused(step, seen.cluster.at)
                 self._announce(seen, None, decision.rule, self._failed, warning=True)
                 raise
             self._failed = ""
+            self._memory.done(step, seen.cluster.at)
             if not isinstance(step, Note):
                 self._announce(seen, None, decision.rule, str(step))
             done = True

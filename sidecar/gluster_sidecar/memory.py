@@ -1,4 +1,4 @@
-"""What a single look cannot tell: how long it has been so, and whether the look before was just now."""
+"""What a single look cannot tell: how long it has been so, what was tried, how long ago the last look was."""
 
 from __future__ import annotations
 
@@ -8,13 +8,46 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from . import planner
-from .model import Cluster
+from .actions import AddBricks, LaunchHeal, StartRebalance, StartRemoval, Step, trial
+from .model import Cluster, Task, TaskState, Volume
 from .rest import LOOK_SECONDS
-
-REFUSED_FOR: Final = timedelta(minutes=5)
 
 GAP: Final = timedelta(seconds=2 * LOOK_SECONDS)
 """Between two looks of the actor at most; after a longer time nobody's word of before is relied on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Between two tries of the same: the first, doubled with each, up to the longest."""
+
+    first: timedelta
+    longest: timedelta
+
+
+REFUSED: Final = Pauses(timedelta(seconds=10), timedelta(minutes=5))
+FILES_LEFT: Final = Pauses(timedelta(seconds=30), timedelta(hours=1))
+"""Files that are open, locked or written all the time are not moved."""
+HEAL: Final = Pauses(timedelta(seconds=30), timedelta(minutes=10))
+
+
+@dataclass(slots=True)
+class Tries:
+    """What was tried, how often, and until when it rests. Forgotten once it has rested twice as long."""
+
+    _known: dict[tuple[str, ...], tuple[int, datetime, datetime]] = field(default_factory=dict)
+    """By `actions.trial`: how often, until when it rests, until when it is remembered."""
+
+    def note(self, what: tuple[str, ...], at: datetime, pauses: Pauses) -> None:
+        count = 1 + (self._known[what][0] if what in self._known else 0)
+        pause = min(pauses.first * 2 ** min(count - 1, 20), pauses.longest)
+        self._known[what] = count, at + pause, at + 2 * pause + pauses.first
+
+    def forget(self, what: tuple[str, ...]) -> None:
+        self._known.pop(what, None)
+
+    def resting(self, at: datetime) -> frozenset[tuple[str, ...]]:
+        self._known = {what: tried for what, tried in self._known.items() if at < tried[2]}
+        return frozenset(what for what, (_, until, _) in self._known.items() if at < until)
 
 
 @dataclass(slots=True)
@@ -24,18 +57,32 @@ class Memory:
     gap: timedelta = GAP
     _unwell: str = ""
     _unwell_since: datetime | None = None
-    _refused: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    """Options and values, and when glusterd refused them."""
+    _tries: Tries = field(default_factory=Tries)
+    _judged: frozenset[str] = frozenset()
+    """Ids of the tasks whose end was seen."""
+    _heals: int = 0
+    _heals_since: datetime | None = None
     _watch: str = ""
     _watched: datetime | None = None
     """When the last look was that is part of `_watch`; None while this sidecar does not act."""
 
-    def option_refused(self, key: str, value: str, at: datetime) -> None:
+    def refused(self, step: Step, at: datetime) -> None:
         """For a while it is not tried again: what else there is to do must not wait for it."""
-        self._refused[key, value] = at
+        self._tries.note(trial(step), at, REFUSED)
+
+    def done(self, step: Step, at: datetime) -> None:
+        """What was done, in order."""
+        if isinstance(step, LaunchHeal):
+            self._tries.note(trial(step), at, HEAL)
+        elif isinstance(step, AddBricks):
+            self._tries.forget(trial(StartRebalance("")))  # to other bricks than those that were tried
+
+    def rests(self, at: datetime) -> bool:
+        """Whether anything is to be tried again later."""
+        return bool(self._tries.resting(at))
 
     def added_to(self, cluster: Cluster) -> Cluster:
-        """The look, with `Own.unwell_since` and `Own.watch`. To be called once for each look, in order."""
+        """The look, with what `Own` has of earlier ones. To be called once for each look, in order."""
         if cluster.unwell != self._unwell:
             self._unwell, self._unwell_since = cluster.unwell, cluster.at if cluster.unwell else None
         volume = cluster.pool.volume if cluster.pool else None
@@ -45,12 +92,39 @@ class Memory:
             if self._watched is None or cluster.at - self._watched > self.gap:
                 self._watch = f"{cluster.me}@{cluster.at.isoformat()}"
             self._watched = cluster.at
-        watch = self._watch if self._watched is not None else ""
-        self._refused = {one: at for one, at in self._refused.items() if cluster.at - at < REFUSED_FOR}
+            self._judge(volume, cluster.at)
+            self._count_heals(volume, cluster.at)
         own = replace(
-            cluster.own, unwell_since=self._unwell_since, watch=watch, refused=frozenset(self._refused)
+            cluster.own,
+            unwell_since=self._unwell_since,
+            watch=self._watch if self._watched is not None else "",
+            resting=self._tries.resting(cluster.at),
+            heals_wait_since=self._heals_since,
         )
         return replace(cluster, own=own)
+
+    def _judge(self, volume: Volume, at: datetime) -> None:
+        """A task that could not move all files is begun again after a pause, which grows."""
+        tasks: list[tuple[Task | None, Step]] = [(volume.rebalance, StartRebalance(volume.name))]
+        if volume.removal:
+            tasks.append((volume.removal, StartRemoval(volume.name, volume.removal.bricks)))
+        for task, step in tasks:
+            if task and _left_files(task) and task.id not in self._judged:
+                self._tries.note(trial(step), at, FILES_LEFT)
+        self._judged = frozenset(task.id for task, _ in tasks if task and _left_files(task))
+
+    def _count_heals(self, volume: Volume, at: datetime) -> None:
+        """Of the bricks that answer. A look that asked none knows of none."""
+        count = sum(filter(None, volume.pending.values()))
+        if not count:
+            self._heals_since = None
+        elif self._heals_since is None or count < self._heals:
+            self._heals_since = at
+        self._heals = count
+
+
+def _left_files(task: Task) -> bool:
+    return task.state is TaskState.FAILED or (task.state is TaskState.DONE and bool(task.failures))
 
 
 @dataclass(slots=True)

@@ -68,6 +68,10 @@ class Member:
     left: Mapping[str, tuple[int, tuple[str, ...]]] | None = None
     """By brick folder on its disk: files that a walk found after the brick had left the volume, and the
     names of the first few. None: not walked."""
+    left_plan: str = ""
+    """`Plan.version` as it was known to who walked."""
+    leaves: bool = False
+    """The sidecars made it, for a node that leaves."""
 
     @property
     def starts_anew(self) -> bool:
@@ -103,6 +107,8 @@ class Plan:
     """How long a node may stay away before a spare takes its place; None for ever."""
     mark: str = ""
     """What `settled` shall say once all of this holds."""
+    version: str = ""
+    """Another one whenever the plan was written."""
 
     @property
     def named(self) -> frozenset[int]:
@@ -274,8 +280,10 @@ class Own:
     found it well."""
     watch: str = ""
     """Name of the unbroken run of looks as the actor that this is one of; empty if it is none."""
-    refused: frozenset[tuple[str, str]] = frozenset()
-    """Options and the values that glusterd refused lately."""
+    resting: frozenset[tuple[str, ...]] = frozenset()
+    """Steps (`actions.trial`) that were tried, and are not to be tried again yet."""
+    heals_wait_since: datetime | None = None
+    """Since when the entries that wait to be healed have not become fewer; None if none are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,9 +364,11 @@ class Cluster:
         candidates, leaving = [], self.leaving
         for node in {pod.node for pod in self.pods}:
             pod, member = self.pod(node), self.members.get(node)
-            if pod is None or not pod.running or member is None:
+            if pod is None or not pod.running:
                 continue
-            knows = _KNOWS.get(member.state, 2)
+            if member is None and (self.plan is not None or self.members):
+                continue  # of a teardown whoever is left sees to the end
+            knows = _KNOWS.get(member.state, 2) if member else 2
             if node == self.me and self.pool is not None:  # fresher than what it last reported
                 knows = 2 if self.outcast else 0 if self.pool.volume else 1 if self.pool.peers else 2
             blank = knows == 2
@@ -385,8 +395,11 @@ class Cluster:
     @property
     def torn_down(self) -> bool:
         """The stack is being destroyed: there is no plan, and every member is being deleted. A plan that
-        is gone while a member lives is a destroy that has just begun, or a mistake of somebody's."""
-        return self.plan is None and all(member.terminating for member in self.members.values())
+        is gone while a member lives is a destroy that has just begun, or a mistake of somebody's. A member
+        whose node has neither controller nor claim does not count: Pulumi was killed after it had made it."""
+        known = self.controllers is not None and self.claims is not None
+        living = [n for n, m in self.members.items() if not m.terminating and (self.guarded(n) or not known)]
+        return self.plan is None and not living
 
     @property
     def wanted(self) -> frozenset[int]:
@@ -403,6 +416,18 @@ class Cluster:
         """Its controller would make another today. False while the controller is not known."""
         controller = (self.controllers or {}).get(pod.node)
         return controller is not None and bool(controller.template) and pod.template != controller.template
+
+    @property
+    def unnamed(self) -> frozenset[int]:
+        """Nodes that the plan does not name and that have anything of the cluster's: a member, a brick of the
+        volume, or a disk that may hold data."""
+        if self.plan is None:
+            return frozenset()
+        volume = self.pool.volume if self.pool and not self.outcast else None
+        bricks = {brick.node for brick in volume.bricks if brick.node is not None} if volume else set[int]()
+        known = (self.controllers or {}).keys() | (self.claims or {}).keys()
+        guarded = {node for node in known if self.may_hold(node)}
+        return frozenset(self.members.keys() | bricks | guarded) - self.plan.named
 
     @property
     def leaving(self) -> frozenset[int]:

@@ -300,6 +300,8 @@ def member(item: Object) -> Member | None:
         free=_count(data.get(MemberKey.FREE)),
         waits=joined if (joined := data.get(MemberKey.JOINED, "")) != "true" else "",
         left=parse_left(data.get(MemberKey.LEFT, "")),
+        left_plan=data.get(MemberKey.LEFT_PLAN, ""),
+        leaves=data.get(MemberKey.LEAVES) == "true",
     )
 
 
@@ -316,6 +318,7 @@ def plan(item: Object | None) -> Plan | None:
         options=json.loads(data.get(PlanKey.OPTIONS) or "{}"),
         grace_seconds=int(grace) if grace else None,
         mark=settled_mark(data),
+        version=item["metadata"].get("resourceVersion", ""),
     )
 
 

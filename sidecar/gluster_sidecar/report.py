@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .actions import SetOption, trial
 from .contract import MemberKey, MemberState, SettledKey, StatusKey, format_left, format_nodes, node_of_host
 from .disk import Usage
 from .model import Brick, Cluster, Member, Plan, Pool, Volume
@@ -94,6 +95,7 @@ def own_member(
         MemberKey.USED: str(usage.used) if usage else "",
         MemberKey.FREE: str(usage.free) if usage else "",
         MemberKey.LEFT: "" if left is None else format_left(left),
+        MemberKey.LEFT_PLAN: "" if left is None or cluster.plan is None else cluster.plan.version,
     }
     pool, brick = cluster.pool, own_brick(cluster)
     if pending is not None:
@@ -147,7 +149,7 @@ def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
         yield f"nodes {format_nodes(lacking)} have no membership object"
     volume = cluster.pool.volume if cluster.pool else None
     holders = {brick.node for brick in volume.bricks} if volume else set()
-    if leaving := [node for node in sorted(cluster.leaving) if why_stays(cluster, node)]:
+    if leaving := [node for node in sorted(cluster.unnamed) if why_stays(cluster, node)]:
         yield f"nodes {format_nodes(leaving)} leave: {why_stays(cluster, leaving[0])}"
     serving = {n for n in holders if n is not None and n in held and cluster.members[n].joined}
     if len(serving) < len(plan.nodes):
@@ -159,7 +161,8 @@ def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
     if blank := [n for n in sorted(plan.spares & held) if cluster.members[n].uuid is None]:
         yield f"spares {format_nodes(blank)} have no glusterd yet"
     if volume and (other := [k for k, v in plan.options.items() if volume.options.get(k) != v]):
-        refused = sorted(key for key, value in cluster.own.refused if key in other)
+        tried = (SetOption(volume.name, key, plan.options[key]) for key in sorted(other))
+        refused = [step.key for step in tried if trial(step) in cluster.own.resting]
         yield f"options {', '.join(sorted(other))} are not set yet" + (
             f", glusterd refuses {', '.join(refused)}" if refused else ""
         )
@@ -198,7 +201,9 @@ def why_stays(cluster: Cluster, node: int) -> str:
         return f"node {node} holds a brick of the volume"
     if cluster.host(node) in pool.peers:
         return f"node {node} is in the pool"
-    return guard.why_kept(cluster, node, in_sync=in_sync(cluster))
+    kept = guard.why_kept(cluster, node, in_sync=in_sync(cluster))
+    # Who waits for the mark deletes next, and is refused what is still guarded.
+    return kept or ("its guard is about to be lifted" if cluster.may_hold(node) else "")
 
 
 def member_order(cluster: Cluster, decision: Decision, node: int) -> dict[str, str]:

@@ -51,7 +51,7 @@ def _broken(cluster: Cluster, volume: Volume | None, whole: set[str], step: do.A
             if plan is None and cluster.plan is None:
                 return ""  # controller and claim stay guarded
             return _release(cluster, volume, node, plan)
-        case do.ReleaseData(node, plan):
+        case do.ReleaseData(node, plan, _):
             return _release(cluster, volume, node, plan)
         case do.HoldData(node, bricks):
             kept = cluster.may_hold(node) <= bricks
@@ -104,7 +104,7 @@ def _stays(cluster: Cluster, gone: Brick, new: str, *, leaves: bool) -> str:
 
 
 def _release(cluster: Cluster, volume: Volume | None, node: int, plan: frozenset[int] | None) -> str:
-    if plan != (cluster.plan.nodes if cluster.plan else None):
+    if plan != (cluster.plan.named if cluster.plan else None):
         return "another plan than the one that was seen"
     if cluster.plan is None:
         return "" if all(m.terminating for m in cluster.members.values()) else "a member lives"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import disk, observe, planner
+from gluster_sidecar import disk, observe, planner, report
 from gluster_sidecar.contract import BRICKS_ANNOTATION, NODE_LABEL, TEMPLATE_ANNOTATION
 from gluster_sidecar.gluster import Cli
 from gluster_sidecar.model import Guarded
@@ -175,3 +175,170 @@ def test_a_replacement_that_was_refused_is_no_proof_for_a_removal_after_it() -> 
     noted, removal = world.decide().steps
     assert noted == do.NoteReplaced(frozenset())
     assert isinstance(removal, do.StartRemoval)
+
+
+# --- histories that lost a disk, or that never ended
+
+
+def destroyed_up_to_its_members(world: World, *nodes: int) -> None:
+    world.plan, world.terminating, world.living = None, set(nodes), set()
+    for step in world.decide().steps:
+        world.apply(step)
+    assert not any(world.controllers[node].bricks for node in nodes)
+
+
+def settled(world: World) -> str:
+    return report.settled_document(world.cluster(1), world.decide())["settled"]
+
+
+def test_up_waits_for_bricks_of_nodes_that_have_no_member_any_more() -> None:
+    """A destroy that was interrupted when all members had gone, then an `up` with fewer nodes: `settled` held
+    in the first look, and nothing refused the deletion of the others."""
+    world = formed(1, 2, 3, 4)
+    destroyed_up_to_its_members(world, 1, 2, 3, 4)
+    world.living, world.terminating = {1, 2}, set()
+    world.want(1, 2)
+    world.terminating = set()
+    assert "nodes 3,4 leave: node 3 holds a brick of the volume" in settled(world)
+    world.run()
+    assert settled(world) == "1,2@x"
+    assert not world.cluster(1).may_hold(3)
+
+
+def test_up_waits_for_the_guard_to_be_lifted() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    while settled(world) != "1,2@x":
+        for step in world.decide().steps:
+            if not isinstance(step, do.Wait):
+                world.apply(step)
+        world.pass_time()
+    assert not world.cluster(1).may_hold(3) | world.cluster(1).may_hold(4)
+
+
+def test_a_guarded_node_without_a_member_and_without_a_brick_is_walked_and_let_go() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    world.left = {3: {"/data/brick": (1, ("kept",))}, 4: {"/data/brick": (1, ("kept",))}}
+    world.run()
+    plan, world.plan = world.plan, None
+    for step in world.decide().steps:
+        world.apply(step)
+    assert world.cluster(1).may_hold(4)
+    world.plan, world.living = plan, {1, 2}
+    world.run()
+    assert "files are left in its brick" in settled(world)
+    world.left = {}
+    world.run()
+    assert settled(world) == "1,2@x"
+    assert not world.cluster(1).may_hold(3) | world.cluster(1).may_hold(4)
+
+
+def test_a_walk_under_another_plan_is_no_proof() -> None:
+    """Nodes 3 and 4 left once, came back, got another brick, and leave again without having said a word."""
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    member = world.cluster(1).members[3]
+    cluster = world.cluster(1)
+    old = replace(member, left={}, left_plan="1")
+    cluster = replace(cluster, members={**cluster.members, 3: old})
+    assert cluster.plan
+    cluster = replace(cluster, plan=replace(cluster.plan, version="2"))
+    assert guard.why_kept(cluster, 3, in_sync=True) == "what is left in its brick /data/brick is not known"
+
+
+def test_a_folder_with_files_keeps_a_node_though_no_guard_names_it() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    world.run()
+    world.terminating, world.left = {3}, {3: {"/data/brick": (9, ("file",))}}
+    assert (
+        guard.why_kept(world.cluster(1), 3, in_sync=True) == "9 files are left in its brick /data/brick: file"
+    )
+
+
+def test_what_was_moved_off_is_walked_whoever_noted_meanwhile_that_it_was_replaced() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    (start,) = world.decide().steps
+    assert isinstance(start, do.StartRemoval)
+    world.apply(start)
+    world.apply(do.NoteReplaced(frozenset({brick(3)})))  # of a leader before, late
+    world.left = {3: {"/data/brick": (5, ("needed",))}, 4: {"/data/brick": (5, ("needed",))}}
+    world.run()
+    assert world.terminating == {3, 4}
+
+
+def test_a_member_that_pulumi_does_not_know_goes_and_keeps_no_destroy() -> None:
+    world = formed(1, 2)
+    world.living.add(3)  # its controller and claim were deleted again
+    assert do.ForgetMember(3) in world.decide().steps
+    world.run()
+    assert world.living | world.terminating == {1, 2}
+    world.living.add(3)
+    world.plan, world.living, world.terminating = None, {3}, {1, 2}
+    assert world.cluster(1).torn_down
+    assert not replace(world.cluster(1), claims=None).torn_down, "whether it has any is not known"
+
+
+def test_who_made_a_member_for_a_node_that_leaves_and_died_is_followed_by_one_who_deletes_it() -> None:
+    world = formed(1, 2, 3, 4)
+    world.want(1, 2)
+    cluster = world.cluster(1)
+    made = replace(cluster.members[3], terminating=False, leaves=True)
+    again = planner.plan(replace(cluster, members={**cluster.members, 3: made}), Settings())
+    assert do.RemakeMember(3, leaves=True) in again.steps
+
+
+def test_of_a_teardown_whoever_is_left_sees_to_the_end() -> None:
+    """One member after the other, the last one's machine is dead: nobody acted, and the guards stayed."""
+    world = formed(1, 2)
+    world.pods[2] = replace(world.pods[2], running=False, ready=False)
+    world.down = world.away = {2}
+    world.plan, world.living, world.terminating = None, set(), set()
+    world.run()
+    assert not world.cluster(1).may_hold(1) | world.cluster(1).may_hold(2)
+
+
+def test_a_missing_guard_does_not_wait_for_the_state_of_the_bricks() -> None:
+    world = formed(1, 2)
+    cluster = world.cluster(1)
+    assert cluster.pool
+    assert cluster.pool.volume
+    hidden = replace(cluster.pool, volume=replace(cluster.pool.volume, detailed=False))
+    bare = replace(cluster, pool=hidden, controllers={1: Guarded(), 2: Guarded()})
+    held = {step.node for step in planner.plan(bare, Settings()).steps if isinstance(step, do.HoldData)}
+    assert held == {1, 2}
+
+
+def test_a_guard_that_cannot_be_written_keeps_no_other_from_being_written_and_nothing_else() -> None:
+    world = formed(1, 2, 3, 4)
+    world.controllers[2] = Guarded()
+    world.controllers[3] = Guarded()
+    world.retemplate("new")
+    world.want(1, 2, 3, 4)
+    for node in (2, 3):
+        world.controllers[node] = replace(world.controllers[node], bricks=frozenset())
+    cluster = world.cluster(1)
+    failed = replace(cluster, own=replace(cluster.own, resting=frozenset({("HoldData", "2")})))
+    steps = planner.plan(failed, Settings()).steps
+    assert [step for step in steps if isinstance(step, do.HoldData)] == [
+        do.HoldData(3, frozenset({"/data/brick"}))
+    ]
+    world.apply(do.HoldData(3, frozenset({"/data/brick"})))
+    cluster = world.cluster(1)
+    failed = replace(cluster, own=replace(cluster.own, resting=frozenset({("HoldData", "2")})))
+    assert any(isinstance(step, do.DeletePod) for step in planner.plan(failed, Settings()).steps)
+
+
+def test_no_lost_brick_is_replaced_on_a_disk_that_cannot_be_guarded() -> None:
+    world = formed(1, 2)
+    world.places, world.lost, world.down = {2: "/data/brick-2"}, {2}, {2}
+    world.decide()
+    cluster = world.cluster(1)
+    assert cluster.claims
+    assert any(isinstance(step, do.ReplaceBrick) for step in planner.plan(cluster, Settings()).steps)
+    going = {**cluster.claims, 2: replace(cluster.claims[2], terminating=True)}
+    for claims in (None, {1: cluster.claims[1]}, going):
+        steps = planner.plan(replace(cluster, claims=claims), Settings()).steps
+        assert not any(isinstance(step, do.ReplaceBrick) for step in steps)

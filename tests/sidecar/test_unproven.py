@@ -106,8 +106,9 @@ def test_nothing_that_could_cost_a_copy_is_done_beside_it() -> None:
     world.places[4] = "/data/brick-2"
     world.retemplate("new")
     decision = world.decide()
-    assert decision.rule == "roll"
+    assert "to replace the pod of node 2: bricks" in decision.waits_for
     assert "not known to have been put into the volume" in decision.waits_for
+    assert all(isinstance(step, do.Wait) for step in decision.steps)
 
 
 def test_one_whose_state_is_not_known_is_left_alone() -> None:

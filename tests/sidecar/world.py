@@ -253,6 +253,11 @@ class World:
                     volume, bricks=tuple(self._brick(new) if b.id == old else b for b in volume.bricks)
                 )
                 self.lost -= {n for n in self.lost if old.startswith(f"{host(n)}:")}
+            case do.StopRebalance():
+                assert volume.rebalance
+                self.volume = replace(volume, rebalance=replace(volume.rebalance, state=TaskState.STOPPED))
+            case do.LaunchHeal():
+                pass
             case do.StartRebalance():
                 assert volume.removal is None
                 self.volume = replace(volume, rebalance=self._task())
@@ -287,15 +292,19 @@ class World:
                 self._guard(node, bricks)
             case do.FreeVolume(node):
                 self.claims[node] = replace(self.claims[node], released=False)
-            case do.ReleaseData(node, plan):
-                assert plan == (self.plan.nodes if self.plan else None)
+            case do.ReleaseData(node, plan, _):
+                assert plan == (self.plan.named if self.plan else None)
                 self._guard(node, frozenset())
             case do.LiftFinalizer(node, plan, _):
-                assert plan == (self.plan.nodes if self.plan else None)
+                assert plan == (self.plan.named if self.plan else None)
                 assert node in self.terminating
                 self.terminating.discard(node)
             case do.RemakeMember(node, leaves):
                 (self.terminating if leaves else self.living).add(node)
+            case do.ForgetMember(node):
+                assert node not in self.controllers.keys() | self.claims.keys()
+                self.living.discard(node)
+                self.terminating.add(node)
             case do.HoldMember(node):
                 self.unheld.discard(node)
             case _:

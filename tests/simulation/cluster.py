@@ -238,8 +238,10 @@ class SimulatedCluster:
                 self._apply(node, step)
             except Refused as refusal:
                 self.log.append(f"node {node.number} {decision.rule} {step} REFUSED {refusal}")
+                node.memory.refused(step, self.gluster.now)
                 return True
             self.log.append(f"node {node.number} {decision.rule} {step}")
+            node.memory.done(step, self.gluster.now)
             done = True
         return done
 
@@ -255,8 +257,8 @@ class SimulatedCluster:
                 self.notes = noted(self.notes, step)
             case do.HoldData(number, bricks):
                 self.guarded[number] = replace(self.guarded[number], bricks=bricks)
-            case do.ReleaseData(number, plan):
-                if plan != (self.plan.nodes if self.plan else None):
+            case do.ReleaseData(number, plan, _):
+                if plan != (self.plan.named if self.plan else None):
                     raise Refused("the plan changed")
                 self.guarded[number] = replace(self.guarded[number], bricks=frozenset())
             case do.ProbePeer():
@@ -277,7 +279,7 @@ class SimulatedCluster:
                         return
                 raise Refused("another pod stands there by now")
             case do.LiftFinalizer(number, plan, _):
-                if plan != (self.plan.nodes if self.plan else None):
+                if plan != (self.plan.named if self.plan else None):
                     raise Refused("the plan changed")
                 self._let_go(number)
             case do.HoldMember(number):

@@ -174,7 +174,8 @@ class History:
             self.gluster.move(1000)
             moved = self.gluster.end_tasks() or moved
             self.gluster.pass_time(61)
-            quiet = 0 if moved else quiet + 1
+            later = any(node.memory.rests(self.gluster.now) for node in self.gluster.nodes.values())
+            quiet = 0 if moved or later else quiet + 1
             if quiet == 5:
                 return
         raise AssertionError("does not come to rest\n" + self.story())

@@ -435,6 +435,12 @@ class GlusterPool:
                     self.unmark(new)
                 if gone is not None and node_of(old) != node_of(new):
                     gone.serves = False
+            case do.StopRebalance():
+                _must(spreads, "no rebalance runs")
+                stopped = replace(volume.rebalance, state=TaskState.STOPPED) if volume.rebalance else None
+                shared.volume = replace(volume, rebalance=stopped)
+            case do.LaunchHeal():
+                pass  # the heal daemons of this model do not wait to be told
             case do.StartRebalance():
                 _must(volume.removal is None and not spreads, "a task runs")
                 shared.volume = replace(volume, rebalance=self._task())

@@ -12,8 +12,9 @@ Pulumi's lock forbids, and protected disks.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from gluster_sidecar import actions as do
@@ -167,9 +168,11 @@ class Cloud(World):
         absent = {n for n in self.living | self.terminating | self.peers if n not in self.pods}
         self.down = self.away = absent
 
-    def sidecars(self) -> None:
-        """Cycles of all sidecars until nothing changes."""
+    def sidecars(self, ended: Callable[[], bool] = lambda: False) -> None:
+        """Cycles of all sidecars until nothing changes, or it has `ended` after one of them."""
         for _ in range(200):
+            if ended():
+                return
             moved = self._lead()
             moved = self.pass_time() or moved
             self.check()
@@ -178,7 +181,8 @@ class Cloud(World):
         raise AssertionError(f"the sidecars do not come to rest: {self.done[-5:]}")
 
     def _lead(self) -> bool:
-        running = self.pods.keys() & (self.living | self.terminating)
+        members = self.living | self.terminating
+        running = self.pods.keys() & members if self.plan or members else self.pods.keys()
         leader = self.cluster(min(running)).server1 if running else None
         if leader is None or leader not in running:
             return False
@@ -266,10 +270,13 @@ class Engine:
         if key[0] == "settled" and self.cloud.settled is not None:
             self.cloud.settled["asked"] = wanted
         yield f"waiting for {key}"
-        if not self.cloud.reached(key):
-            self.cloud.sidecars()
+        # Whoever waits goes on as soon as it holds: what the sidecars would do next is not done yet.
+        self.cloud.sidecars(lambda: self.cloud.reached(key))
         if not self.cloud.reached(key):
             raise Hangs(f"{key}: {self.cloud.settled}")
+
+    def _is_gone(self, key: Key) -> bool:
+        return self.cloud.live(key) is None
 
     def _delete(self, keys: list[Key]) -> Iterator[str]:
         """Level by level, as the engine does: of all nodes the members, then the controllers..."""
@@ -280,7 +287,7 @@ class Engine:
                 yield f"killed after the deletion of {key}"
                 if self.cloud.live(key) is not None:
                     yield f"waiting for the end of {key}"
-                    self.cloud.sidecars()
+                    self.cloud.sidecars(partial(self._is_gone, key))
                 if self.cloud.live(key) is not None:
                     raise Hangs(f"{key} does not end")
                 self.cloud.check()

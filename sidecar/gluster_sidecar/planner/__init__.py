@@ -24,6 +24,7 @@ from gluster_sidecar.settings import Settings
 from . import guard
 from .engine import Decision, Rule, acts, first
 from .growth import create_volume, expand, set_options, start_volume
+from .heal import launch_heal
 from .health import needs_heals, note_health
 from .own import dissolve, finish_joining, join_again, revive_bricks
 from .pool import await_starts, grant_starts, invite, keep_members, know_the_pool, see_the_volume, stand_by
@@ -53,10 +54,10 @@ RULES: Final[tuple[Rule, ...]] = (
     guard.tear_down,
     keep_members,
     guard.free_volumes,
-    grant_starts,
     know_the_pool,
-    see_the_volume,
     guard.hold_data,
+    grant_starts,
+    see_the_volume,
     note_health,
     await_starts,
     watch_removal,
@@ -65,6 +66,7 @@ RULES: Final[tuple[Rule, ...]] = (
     create_volume,
     set_options,
     start_volume,
+    launch_heal,
     replace_lost,
     replace_away,
     drain,

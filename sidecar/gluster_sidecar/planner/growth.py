@@ -20,6 +20,7 @@ from gluster_sidecar.model import Cluster
 from gluster_sidecar.settings import Settings
 
 from . import guard
+from .engine import rests
 from .gates import why_unsafe
 from .look import is_ready, names, pool_of, volume_of
 from .sets import bricks_on, nodes_joining, sets_of, waiting_nodes
@@ -61,8 +62,9 @@ def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     if volume and (not volume.started or volume.all_online):
         wanted = {**profiles.COMMON, **(cluster.plan.options if cluster.plan else {})}
         for key, value in sorted(wanted.items()):
-            if volume.options.get(key) != value and (key, value) not in cluster.own.refused:
-                yield SetOption(volume.name, key, value)
+            step = SetOption(volume.name, key, value)
+            if volume.options.get(key) != value and not rests(cluster, step):
+                yield step
 
 
 def start_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:

@@ -16,6 +16,8 @@ from gluster_sidecar.contract import node_of_host
 from gluster_sidecar.model import Cluster
 from gluster_sidecar.settings import Settings
 
+from .engine import rests
+
 
 def tear_down(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Without a plan the stack is being destroyed, and a destroy is not a drain.
@@ -52,10 +54,14 @@ def free_volumes(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 def hold_data(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Guards the objects of every node that holds a brick, should a guard be missing: they were recreated,
-    or the cluster is older than the guard."""
+    or the cluster is older than the guard. What fails for one node keeps no other unguarded."""
     volume = cluster.pool.volume if cluster.pool else None
     if volume and not cluster.torn_down:
-        yield from hold(cluster, (brick.id for brick in volume.bricks))
+        for step in hold(cluster, (brick.id for brick in volume.bricks)):
+            if rests(cluster, step):
+                yield Wait("a node's disk is not guarded, and that is tried again later", alone=True)
+            else:
+                yield step
 
 
 def hold(cluster: Cluster, bricks: Iterable[str]) -> Iterator[Step]:
@@ -82,34 +88,37 @@ def let_go(cluster: Cluster, node: int, *, in_sync: bool) -> Iterator[Step]:
     """Lifts both guards of a node that leaves, is out of the pool and holds no brick of the volume."""
     if why_kept(cluster, node, in_sync=in_sync):
         return
-    nodes = cluster.plan.nodes if cluster.plan else None
+    named = cluster.plan.named if cluster.plan else None
     if held := cluster.may_hold(node):
-        yield ReleaseData(node, nodes)
-        if forgotten := cluster.notes.replaced & {f"{cluster.host(node)}:{path}" for path in held}:
-            yield NoteReplaced(cluster.notes.replaced - forgotten)
+        yield ReleaseData(node, named, held)
     member = cluster.members[node]
     if member.terminating and member.held:
-        yield LiftFinalizer(node, nodes, "drained")
+        yield LiftFinalizer(node, named, "drained")
+        # Not before: it is what the files on the disk are excused by.
+        mine = f"{cluster.host(node)}:"
+        if forgotten := {brick for brick in cluster.notes.replaced if brick.startswith(mine)}:
+            yield NoteReplaced(cluster.notes.replaced - forgotten)
 
 
 def why_kept(cluster: Cluster, node: int, *, in_sync: bool) -> str:
     """Why the disk of such a node is not proven to hold nothing that is needed; empty if it is.
 
     `in_sync`: every brick of the volume is up and nothing waits to be healed. Of a brick that another
-    replaced, the data is in the copies; of one that was removed, every file must have moved.
+    replaced, the data is in the copies; of one that was removed, every file must have moved. A folder that no
+    guard names must be empty as well: a guard can be taken off by hand.
     """
     if cluster.controllers is None or cluster.claims is None:
         return "its controller and claim are not known yet"
-    left = cluster.members[node].left
-    for path in sorted(cluster.may_hold(node)):
-        brick = f"{cluster.host(node)}:{path}"
-        if brick in cluster.notes.replaced:
+    member, held = cluster.members.get(node), cluster.may_hold(node)
+    walked = member is not None and cluster.plan is not None and member.left_plan == cluster.plan.version
+    left = member.left if member and walked else None
+    for path in sorted(held | (left or {}).keys()):
+        count, names = (left or {}).get(path, (0, ()))
+        if f"{cluster.host(node)}:{path}" in cluster.notes.replaced:
             if not in_sync:
                 return f"what took the place of its brick {path} is not known to be in sync"
-            continue
-        if left is None:
+        elif left is None:
             return f"what is left in its brick {path} is not known"
-        count, names = left.get(path, (0, ()))
-        if count:
+        elif count:
             return f"{count} files are left in its brick {path}: {', '.join(names)}"
     return ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gluster_sidecar.actions import GrantStart, HoldMember, ProbePeer, RemakeMember, Step, Wait
+from gluster_sidecar.actions import ForgetMember, GrantStart, HoldMember, ProbePeer, RemakeMember, Step, Wait
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import Cluster
 from gluster_sidecar.settings import Settings
 
-from .engine import acts
+from .engine import acts, rests
 from .look import in_a_pool, names, nodes_starting, pool_of, remember_a_volume, volume_of
 
 
@@ -54,15 +54,16 @@ def know_the_pool(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 def keep_members(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """Every node of the plan has a member object, and every living one a finalizer. One that is wanted
     again while its deletion is pending stays as it is (`Cluster.wanted`)."""
-    plan, volume = cluster.plan, cluster.pool.volume if cluster.pool else None
+    plan = cluster.plan
     for node in sorted(plan.named - cluster.members.keys() if plan else ()):
         yield RemakeMember(node)
     # An interrupted destroy takes members, and not the data; who has none could not be drained after it.
-    holders = (
-        {brick.node for brick in volume.bricks if brick.node} if volume and not cluster.outcast else set()
-    )
-    for node in sorted(holders - plan.named - cluster.members.keys() if plan else ()):
-        yield RemakeMember(node, leaves=True)
+    for node in sorted(cluster.unnamed):
+        member = cluster.members.get(node)
+        if member is None or (member.leaves and not member.terminating):
+            yield RemakeMember(node, leaves=True)
+        elif is_leftover(cluster, node) and not rests(cluster, step := ForgetMember(node)):
+            yield step
     for node, member in sorted(cluster.members.items()):
         if not member.held and not member.terminating:
             yield HoldMember(node)
@@ -89,5 +90,16 @@ def invite(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             continue
         # Its glusterd names the caller by a reverse look-up of the address (hosts file first):
         # probed too early, it would keep an address for a name.
-        if cluster.me in member.knows:
-            yield ProbePeer(cluster.host(node))
+        if cluster.me not in member.knows:
+            continue
+        step = ProbePeer(cluster.host(node))
+        if rests(cluster, step):
+            yield Wait(f"node {node} was not let into the pool, and is asked again later", alone=True)
+        else:
+            yield step
+
+
+def is_leftover(cluster: Cluster, node: int) -> bool:
+    """A living member whose node has neither a controller nor a claim, as far as that is known."""
+    known = cluster.controllers is not None and cluster.claims is not None
+    return known and not cluster.members[node].terminating and not cluster.guarded(node)

@@ -18,33 +18,39 @@ from gluster_sidecar.model import Brick, Cluster, Task, TaskState, Volume
 from gluster_sidecar.settings import Settings
 
 from . import guard
+from .engine import rests
 from .gates import in_sync, why_unsafe
 from .look import is_well, names, not_up, pool_of, volume_of
-from .replacement import is_lost, is_overdue
+from .replacement import can_replace
 from .room import why_too_much
-from .sets import leaving_sets, nodes_joining
+from .sets import leaving_sets
 
 
 def watch_removal(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Sees a removal to its end, or stops it when it is no longer wanted."""
+    """Sees a removal to its end, or stops it: when it is no longer wanted, and when a lost brick can be
+    replaced, for that comes first."""
     volume = volume_of(cluster)
     removal = volume.removal if volume else None
     if volume is None or removal is None:
         return
     wanted = {brick.id for one in leaving_sets(cluster, volume) for brick in one}
+    moved = removal.state is TaskState.DONE and removal.failures == 0
     if cluster.plan is not None and not wanted.issuperset(removal.bricks):
+        yield from _undo_removal(cluster, volume, removal)
+    elif moved and not not_up(volume.bricks):
+        if cluster.plan is not None:
+            # What was moved off was not replaced, whoever noted it meanwhile: the bricks are walked.
+            if cluster.notes.replaced & set(removal.bricks):
+                yield NoteReplaced(cluster.notes.replaced - set(removal.bricks))
+            yield CommitRemoval(volume.name, removal.bricks)
+    elif can_replace(cluster, volume):
         yield from _undo_removal(cluster, volume, removal)
     elif removal.state is TaskState.RUNNING:
         yield Wait(f"data moves off nodes {names(_nodes(volume, removal))}")
-    elif removal.state is TaskState.DONE and removal.failures == 0 and not not_up(volume.bricks):
-        if cluster.plan is not None:
-            yield CommitRemoval(volume.name, removal.bricks)
-    elif any(is_lost(cluster, b) or is_overdue(cluster, b) for b in volume.bricks if b.online is False):
-        yield from _undo_removal(cluster, volume, removal)  # it will never be up; a new one comes first
-    elif removal.state is TaskState.DONE and removal.failures == 0:
+    elif moved:
         yield Wait(f"data is moved; bricks {', '.join(not_up(volume.bricks))} must be up to commit")
     else:
-        # Started again from scratch: what has been moved stays moved, what failed is tried anew.
+        # What has been moved stays moved; what failed is tried anew, after a pause (`drain`).
         yield from _undo_removal(cluster, volume, removal)
 
 
@@ -55,19 +61,21 @@ def drain(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         return
     nodes = names(_set_nodes(sets))
     if len(sets) == len(volume.sets):
-        yield Wait(f"nodes {nodes} hold all of the data: nothing would be left")
+        yield Wait(f"nodes {nodes} hold all of the data: nothing would be left", alone=True)
     elif unsafe := why_unsafe(cluster, volume):
-        yield Wait(f"to drain nodes {nodes}: {unsafe}")
+        yield Wait(f"to drain nodes {nodes}: {unsafe}", alone=True)
     elif too_much := why_too_much(cluster, volume, sets):
-        if not nodes_joining(cluster, volume, settings):  # else there will be room
-            yield Wait(f"to drain nodes {nodes}: {too_much}")
+        yield Wait(f"to drain nodes {nodes}: {too_much}", alone=True)  # those who join bring room
     else:
         bricks = tuple(brick.id for one in sets for brick in one)
-        if cluster.notes.replaced & set(
-            bricks
-        ):  # a replacement that was refused: its data is in no other brick
+        step = StartRemoval(volume.name, bricks)
+        if rests(cluster, step):
+            yield Wait(f"files could not be moved off nodes {nodes}; this is tried again later", alone=True)
+            return
+        if cluster.notes.replaced & set(bricks):
+            # A replacement that was refused: its data is in no other brick.
             yield NoteReplaced(cluster.notes.replaced - set(bricks))
-        yield StartRemoval(volume.name, bricks)
+        yield step
 
 
 def release(cluster: Cluster, settings: Settings) -> Iterator[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from gluster_sidecar.actions import NoteBalanced, NoteReplaced, NoteUnproven, ReplaceBrick, Step, Wait
@@ -11,6 +12,7 @@ from gluster_sidecar.model import Brick, Cluster, Volume
 from gluster_sidecar.settings import Settings
 
 from . import guard
+from .engine import rests
 from .gates import why_unsafe, why_unsafe_to_replace
 from .look import each_brick, is_well, pool_of, volume_of
 from .sets import bricks_on, leaving_sets, waiting_nodes
@@ -26,10 +28,10 @@ def replace_lost(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         down = brick.online is False or unproven
         if volume is None or member is None or not down or not is_lost(cluster, brick):
             continue
-        if unsafe := why_unsafe_to_replace(cluster, volume, one, brick):
-            yield Wait(f"to give node {brick.node} a new brick for the one it lost: {unsafe}")
-        else:
-            yield from _replace(cluster, volume, brick, f"{brick.host}:{member.place}")
+        if unsafe := _why_not(cluster, volume, one, brick, onto=brick.node):
+            yield Wait(f"to give node {brick.node} a new brick for the one it lost: {unsafe}", alone=True)
+            continue
+        yield from _replace(cluster, volume, brick, f"{brick.host}:{member.place}")
         return
 
 
@@ -44,12 +46,35 @@ def replace_away(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         if volume is None or brick.online is not False or not is_overdue(cluster, brick):
             continue
         waiting = waiting_nodes(cluster, volume)
-        if unsafe := why_unsafe_to_replace(cluster, volume, one, brick):
-            yield Wait(f"to put node {waiting[0]} in the place of node {brick.node}: {unsafe}")
-        else:
-            (new,) = bricks_on(cluster, waiting[:1])
-            yield from _replace(cluster, volume, brick, new)
+        if unsafe := _why_not(cluster, volume, one, brick):
+            yield Wait(f"to put node {waiting[0]} in the place of node {brick.node}: {unsafe}", alone=True)
+            continue
+        (new,) = bricks_on(cluster, waiting[:1])
+        yield from _replace(cluster, volume, brick, new)
         return
+
+
+def can_replace(cluster: Cluster, volume: Volume) -> bool:
+    """A brick that was lost, or whose node stays away, could be replaced if no data was being moved."""
+    still = replace(volume, rebalance=None, removal=None)
+    return any(
+        brick.online is False
+        and (is_lost(cluster, brick) or is_overdue(cluster, brick))
+        and not _why_not(cluster, still, one, brick)
+        for one, brick in each_brick(still)
+    )
+
+
+def _why_not(
+    cluster: Cluster, volume: Volume, one: tuple[Brick, ...], brick: Brick, onto: int | None = None
+) -> str:
+    """Why the brick may not be replaced now. `onto`: the node of the new one, if it may be unfit for it;
+    those that wait for a brick are fit."""
+    if onto is not None and not guard.can_hold(cluster, onto):
+        return f"the controller and claim of node {onto} are not there to stay"
+    if rests(cluster, ReplaceBrick(volume.name, brick.id, "")):
+        return "glusterd refused it, and it is tried again later"
+    return why_unsafe_to_replace(cluster, volume, one, brick)
 
 
 def is_lost(cluster: Cluster, brick: Brick) -> bool:
@@ -86,7 +111,8 @@ def move_off(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             waiting = waiting_nodes(cluster, volume)
             if not waiting:
                 yield Wait(f"node {brick.node} holds a brick, and no node waits that could take its place")
-            elif unsafe := why_unsafe(cluster, volume) or why_unsafe_to_replace(cluster, volume, one, brick):
+            elif unsafe := why_unsafe(cluster, volume) or _why_not(cluster, volume, one, brick):
+                # Not alone: the waiting nodes are for this brick, and not for growth.
                 yield Wait(f"to move the brick of node {brick.node} to node {waiting[0]}: {unsafe}")
             else:
                 (new,) = bricks_on(cluster, waiting[:1])
