@@ -11,7 +11,7 @@ from gluster_sidecar.model import Cluster
 from gluster_sidecar.settings import Settings
 
 from .engine import rests
-from .look import not_up, volume_of
+from .look import volume_of
 
 PATIENCE: Final = timedelta(seconds=10)
 """How long entries may wait without getting fewer before a heal is launched: those of writes that are under
@@ -25,12 +25,11 @@ def launch_heal(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     volume, since = volume_of(cluster), cluster.own.heals_wait_since
     if volume is None or since is None or cluster.at - since < PATIENCE:
         return
-    waiting = [one for one in volume.sets if volume.heals_of(one) and not not_up(one)]
-    if not waiting:
+    # Known only of sets of which every brick answers: one that is away is healed when it comes back.
+    if not (waiting := sum(volume.heals_of(one) or 0 for one in volume.sets)):
         return
     step = LaunchHeal(volume.name)
     if rests(cluster, step):
-        count = sum(volume.heals_of(one) or 0 for one in waiting)
-        yield Wait(f"{count} entries wait to be healed", alone=True)
+        yield Wait(f"{waiting} entries wait to be healed", alone=True)
     else:
         yield step
