@@ -98,7 +98,7 @@ def test_a_rebalance_that_left_files_is_begun_again_after_a_pause_and_the_roll_g
 
 def test_entries_that_nobody_heals_are_healed_again_and_again_with_pauses() -> None:
     world, memory, launched = formed(), Memory(), []
-    world.heals = 2
+    world.heals, world.words = 2, {1: 2}
     for second in range(0, 150, 5):
         world.decide()  # writes down who is whole no more
         steps = planner.plan(memory.added_to(world.cluster(1)), Settings()).steps

@@ -32,7 +32,10 @@ def with_volume(cluster: Cluster, **changes: object) -> Cluster:
 
 
 def test_the_actor_tells_of_the_whole_volume() -> None:
-    said = gauges(formed(1, 2, 3, 4).cluster(1))
+    world = formed(1, 2, 3, 4)
+    assert "volume_pending_heals" not in gauges(world.cluster(1)), "not asked while nothing hangs on it"
+    world.words = {1: 1}
+    said = gauges(world.cluster(1))
     assert (said["bricks"], said["bricks_up"], said["bricks_whole"], said["peers_connected"]) == (4, 4, 4, 3)
     assert said["actor"] == said['rule{rule="steady"}'] == 1
     assert said["volume_pending_heals"] == said["waits"] == 0

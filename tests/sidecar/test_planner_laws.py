@@ -217,7 +217,7 @@ def test_every_state_of_heals_and_tasks_while_a_set_leaves_or_pods_are_outdated(
         assert cluster.plan
         volume = replace(
             cluster.pool.volume,
-            pending={**cluster.pool.volume.pending, brick(2): pending[0], brick(3): pending[1]},
+            pending={brick(1): 0, brick(2): pending[0], brick(3): pending[1], brick(4): 0},
             rebalance=rebalance,
             removal=removal,
         )

@@ -155,7 +155,7 @@ class World:
                 pending={b.id: None if b.node in self.down else self.heals for b in volume.bricks},
                 bricks=tuple(replace(b, online=b.node not in self.down) for b in volume.bricks),
             )
-        return Cluster(
+        cluster = Cluster(
             at=self.now,
             me=me,
             namespace=NAMESPACE,
@@ -169,6 +169,10 @@ class World:
             controllers=dict(self.controllers),
             claims=dict(self.claims),
         )
+        if planner.needs_heals(cluster) or volume is None:
+            return cluster
+        unasked = replace(volume, pending={})
+        return replace(cluster, pool=replace(cluster.pool or Pool("", {}, None), volume=unasked))
 
     def decide(self) -> planner.Decision:
         """What the node that acts would do now, once it has written down what it saw."""

@@ -23,7 +23,8 @@ def needs_heals(cluster: Cluster) -> bool:
     unready = any(brick.node and not is_ready(cluster.pod(brick.node)) for brick in volume.bricks)
     accusing = any(_accuses(cluster, brick) for brick in volume.bricks)
     changing = cluster.leaving or any(map(cluster.outdated, cluster.pods))
-    return bool(untrusted or unready or accusing or changing)
+    spreading = {brick.id for brick in volume.bricks} != cluster.notes.balanced
+    return bool(untrusted or unready or accusing or changing or spreading)
 
 
 def note_health(cluster: Cluster, settings: Settings) -> Iterator[Step]:
