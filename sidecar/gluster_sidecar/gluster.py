@@ -9,11 +9,11 @@ peer is gone (facts/gluster).
 from __future__ import annotations
 
 import logging
-import subprocess
 import xml.etree.ElementTree as ET
 from collections import Counter
 from typing import Final, Protocol
 
+from . import children
 from .errors import ActionError
 
 log = logging.getLogger(__name__)
@@ -64,12 +64,10 @@ class Cli:
         command = [self._program, "--mode=script", f"--timeout={seconds}", *words]
         try:
             # The CLI's own limit is for glusterd's answer; ours is for a CLI that hangs.
-            done = subprocess.run(
-                command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=seconds + 10
-            )
-        except (subprocess.TimeoutExpired, OSError) as error:
+            done = children.run(command, seconds + 10)
+        except children.NoAnswer as error:
             raise ActionError(f"gluster {' '.join(words)}: {error}") from error
         # With --xml a refusal is an answer too, and says more than the exit code.
-        if done.returncode != 0 and not done.stdout.lstrip().startswith("<?xml"):
-            raise ActionError(f"gluster {' '.join(words)}: {(done.stderr or done.stdout).strip()}")
-        return done.stdout
+        if done.status != 0 and not done.output.lstrip().startswith("<?xml"):
+            raise ActionError(f"gluster {' '.join(words)}: {(done.errors or done.output).strip()}")
+        return done.output

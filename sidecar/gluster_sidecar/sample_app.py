@@ -11,13 +11,13 @@ import argparse
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from . import children
 from .daemon import mount_type
 
 log = logging.getLogger("gluster_sidecar.sample_app")
@@ -56,14 +56,12 @@ def check() -> int:
         return 1
     # In a process of its own, for a call into a dead mount may hang.
     try:
-        done = subprocess.run(
-            ["stat", "-f", str(MOUNT)], capture_output=True, text=True, timeout=CHECK_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        print(f"{MOUNT} does not answer within {CHECK_SECONDS} s", file=sys.stderr)
+        done = children.run(["stat", "-f", str(MOUNT)], CHECK_SECONDS)
+    except children.NoAnswer as error:
+        print(f"{MOUNT} does not answer within {CHECK_SECONDS} s: {error}", file=sys.stderr)
         return 1
-    print(done.stderr, end="", file=sys.stderr)
-    return done.returncode
+    print(done.errors, end="", file=sys.stderr)
+    return done.status
 
 
 def main() -> int:

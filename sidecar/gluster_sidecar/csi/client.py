@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from gluster_sidecar import children
+
 from . import mounts, options
 from .errors import Code, Refusal
 
@@ -30,12 +32,10 @@ def answers(path: str, seconds: float = LOOK_SECONDS) -> str | None:
     In a process of its own: a look at a mount whose servers are silent may take for ever.
     """
     try:
-        done = subprocess.run(
-            ["stat", "-f", path], capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {seconds:.0f} s"
-    return None if done.returncode == 0 else done.stderr.strip()
+        done = children.run(["stat", "-f", path], seconds)
+    except children.NoAnswer as error:
+        return f"no answer within {seconds:.0f} s: {error}"
+    return None if done.status == 0 else done.errors.strip()
 
 
 class Client:

@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from gluster_sidecar import children
+
 from . import group, mounts
 from .client import LOOK_SECONDS, STOP_SECONDS, Client, Servers
 from .errors import Code, Refusal
@@ -184,12 +186,12 @@ class Holder:
             raise Refusal(Code.NOT_FOUND, f"nothing of ours is mounted at {path}")
         words = ["stat", "-f", "-c", "%S %b %f %a %c %d", path]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=LOOK_SECONDS)
-        except subprocess.TimeoutExpired:
-            return {"wrong": f"the volume does not answer within {LOOK_SECONDS} s"}
-        if done.returncode != 0:
-            return {"wrong": done.stderr.strip()}
-        size, blocks, free, available, inodes, free_inodes = map(int, done.stdout.split())
+            done = children.run(words, LOOK_SECONDS)
+        except children.NoAnswer as error:
+            return {"wrong": f"the volume does not answer within {LOOK_SECONDS} s: {error}"}
+        if done.status != 0:
+            return {"wrong": done.errors.strip()}
+        size, blocks, free, available, inodes, free_inodes = map(int, done.output.split())
         return {
             "wrong": None,
             "bytes": {"total": blocks * size, "used": (blocks - free) * size, "available": available * size},
