@@ -59,11 +59,11 @@ from .contract import (
     member_name,
     volume_name,
 )
+from .documents import Unreadable, is_there, members, plan
 from .errors import ActionError, ApiError
 from .gluster import Gluster
 from .kubernetes import Api, Object
-from .model import Member
-from .observe import member, plan
+from .model import Member, Plan
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -226,7 +226,7 @@ class Executor:
 
     def _require_plan(self, node: int, expected: frozenset[int] | None) -> None:
         """Raises ActionError unless the plan is what the decision saw. Read afresh, right before the deed."""
-        fresh = plan(self._get_or_none(f"{self._maps}/{PLAN_NAME}"))
+        fresh = self._plan()
         if (fresh.named if fresh else None) != expected:
             raise ActionError(f"the plan changed while node {node} was about to be released: observes again")
 
@@ -252,9 +252,7 @@ class Executor:
     def _remake(self, node: int, leaves: bool) -> None:
         # The stack's own labels and annotations are the same on every member but for the number,
         # so a living sibling is the pattern: `pulumi up --refresh` then finds nothing to mend.
-        living = [
-            s["metadata"] for s in self._siblings() if (m := member(s)) is not None and not m.terminating
-        ]
+        living = [item["metadata"] for item in self._siblings() if is_there(item)]
         labels = {KIND_LABEL: str(Kind.MEMBER), CLUSTER_LABEL: self.settings.cluster_name}
         pattern: Object = living[0] if living else {"labels": labels}
         meta: Object = {
@@ -263,7 +261,7 @@ class Executor:
             "annotations": pattern.get("annotations", {}),
             "finalizers": [DRAIN_FINALIZER],
         }
-        wanted = plan(self._get_or_none(f"{self._maps}/{PLAN_NAME}"))
+        wanted = self._plan()
         data = {MemberKey.NODE: str(node)}
         if wanted is not None and node in wanted.spares:
             data[MemberKey.SPARE] = "true"
@@ -282,7 +280,14 @@ class Executor:
         return [dict(item) for item in found]
 
     def _members(self) -> list[Member]:
-        return [found for item in self._siblings() if (found := member(item)) is not None]
+        return list(members(self._siblings())[0].values())
+
+    def _plan(self) -> Plan | None:
+        """Read afresh."""
+        try:
+            return plan(self._get_or_none(f"{self._maps}/{PLAN_NAME}"))
+        except Unreadable as error:
+            raise ActionError(str(error)) from error
 
     def _get_or_none(self, path: str) -> Object | None:
         try:

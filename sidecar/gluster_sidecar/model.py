@@ -306,6 +306,8 @@ class Cluster:
     controllers: Mapping[int, Guarded] | None = None
     claims: Mapping[int, Guarded] | None = None
     """Of each node, for the leader only; None: not known."""
+    unreadable: tuple[str, ...] = ()
+    """What is wrong with objects of ours that were set aside."""
     _speakers: Mapping[int, Pod] = field(init=False, compare=False, repr=False)
     """By node; looked up for every node, so a search of the list would cost the square of them."""
 

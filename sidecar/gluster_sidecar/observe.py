@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from . import disk, parse, planner, rest
+from . import disk, documents, parse, planner, rest
 from .contract import (
-    BRICKS_ANNOTATION,
     BRICKS_FILE,
-    DRAIN_FINALIZER,
-    KIND_LABEL,
-    NODE_LABEL,
     PLAN_NAME,
     PROBLEM_FILE,
     RESTART_FILE,
     RUN_DIRECTORY,
     STATUS_NAME,
-    TEMPLATE_ANNOTATION,
-    Kind,
-    MemberKey,
-    MemberState,
-    PlanKey,
-    StatusKey,
     host_name,
-    parse_left,
-    parse_nodes,
-    settled_mark,
     volume_name,
 )
 from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
 from .kubernetes import Mirror, Object
-from .model import Cluster, Guarded, Member, Notes, Own, Plan, Pod, Pool, Volume
+from .model import Cluster, Guarded, Own, Pool, Volume
 from .planner.spread import judges_rebalance
 from .settings import Identity, Settings
 
@@ -86,17 +71,24 @@ class Observer:
     def look(self, holds_lease: bool) -> Seen:
         """Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value."""
         maps = {item["metadata"]["name"]: item for item in self.documents()}
-        members = {m.node: m for item in maps.values() if (m := member(item)) is not None}
+        members, unreadable = documents.members(maps.values())
+        try:
+            plan = documents.plan(maps.get(PLAN_NAME))
+        except documents.Unreadable as error:
+            plan = documents.as_it_is(members)
+            unreadable.append(str(error))
+        notes, wrong = documents.notes(maps.get(STATUS_NAME))
         cluster = Cluster(
             at=datetime.now(UTC),  # noqa: TID251
             me=self.identity.node,
             namespace=self.settings.namespace,
-            pods=tuple(p for item in self.pods() if (p := pod(item)) is not None),
+            pods=tuple(p for item in self.pods() if (p := documents.pod(item)) is not None),
             members=members,
-            plan=plan(maps.get(PLAN_NAME)),
-            notes=notes(maps.get(STATUS_NAME)),
+            plan=plan,
+            notes=notes,
             pool=None,
             holds_lease=holds_lease,
+            unreadable=(*unreadable, *wrong),
         )
         # Before glusterd is asked: an answer after it is then one of the glusterd that was started.
         ending = self._restart_note().exists()
@@ -229,133 +221,6 @@ def daemon_note(run_directory: Path, name: str) -> str | None:
         return None
 
 
-def pod(item: Object) -> Pod | None:
-    """A node's pod; None for one without a node number."""
-    meta, status = item["metadata"], item.get("status", {})
-    number = (meta.get("labels") or {}).get(NODE_LABEL, "")
-    if not number.isdecimal():
-        return None
-    conditions = {c["type"]: c["status"] for c in status.get("conditions") or ()}
-    return Pod(
-        node=int(number),
-        name=meta["name"],
-        created=datetime.fromisoformat(meta["creationTimestamp"].replace("Z", "+00:00")),
-        address=status.get("hostIP"),
-        running=status.get("phase") == "Running",
-        ready=conditions.get("Ready") == "True",
-        terminating="deletionTimestamp" in meta,
-        uid=meta.get("uid", ""),
-        template=(meta.get("annotations") or {}).get(TEMPLATE_ANNOTATION, ""),
-    )
-
-
 def _guarded(mirror: Mirror | None) -> dict[int, Guarded] | None:
     items = mirror.known() if mirror else None
-    return None if items is None else dict(filter(None, map(guarded, items)))
-
-
-def guarded(item: Object) -> tuple[int, Guarded] | None:
-    """A node's number, and its controller or claim; None for an object without a node number."""
-    meta, template = item["metadata"], (item.get("spec") or {}).get("template") or {}
-    number = (meta.get("labels") or {}).get(NODE_LABEL, "")
-    if not number.isdecimal():
-        return None
-    marks = (template.get("metadata") or {}).get("annotations") or {}
-    return int(number), Guarded(
-        bricks=frozenset((meta.get("annotations") or {}).get(BRICKS_ANNOTATION, "").split()),
-        terminating="deletionTimestamp" in meta,
-        template=marks.get(TEMPLATE_ANNOTATION, ""),
-        released=(item.get("status") or {}).get("phase")
-        == "Pending",  # or so it may be: see `Observer._bound`
-    )
-
-
-def is_there(item: Object | None) -> bool:
-    """An object that is being deleted is gone, unless a finalizer of ours is on it."""
-    return item is not None and "deletionTimestamp" not in item["metadata"]
-
-
-def member(item: Object) -> Member | None:
-    """A membership object; None for any other ConfigMap of ours."""
-    meta, data = item["metadata"], item.get("data") or {}
-    if (meta.get("labels") or {}).get(KIND_LABEL) != Kind.MEMBER:
-        return None
-    return Member(
-        node=int(data[MemberKey.NODE]),
-        terminating="deletionTimestamp" in meta,
-        held=DRAIN_FINALIZER in (meta.get("finalizers") or ()),
-        joined=data.get(MemberKey.JOINED) == "true",
-        state=_state(data.get(MemberKey.STATE)),
-        uuid=data.get(MemberKey.UUID) or None,
-        op_version=data.get(MemberKey.OP_VERSION) or None,
-        knows=_nodes(data.get(MemberKey.KNOWS, "")),
-        place=data.get(MemberKey.PLACE) or None,
-        spare=data.get(MemberKey.SPARE) == "true",
-        lost=frozenset(data.get(MemberKey.LOST, "").split()),
-        heals=_count(data.get(MemberKey.HEALS)),
-        caught_up=data.get(MemberKey.CAUGHT_UP, ""),
-        start_asked=data.get(MemberKey.START_ASKED, ""),
-        start_granted=data.get(MemberKey.START_GRANTED, ""),
-        used=_count(data.get(MemberKey.USED)),
-        free=_count(data.get(MemberKey.FREE)),
-        waits=joined if (joined := data.get(MemberKey.JOINED, "")) != "true" else "",
-        left=parse_left(data.get(MemberKey.LEFT, "")),
-        left_plan=data.get(MemberKey.LEFT_PLAN, ""),
-        leaves=data.get(MemberKey.LEAVES) == "true",
-    )
-
-
-def plan(item: Object | None) -> Plan | None:
-    """The plan; one that is being deleted is gone (nothing holds it)."""
-    if item is None or not is_there(item):
-        return None
-    data = item.get("data") or {}
-    grace = data.get(PlanKey.GRACE, "")
-    return Plan(
-        nodes=parse_nodes(data[PlanKey.NODES]),
-        spares=parse_nodes(data.get(PlanKey.SPARES, "")),
-        template=data.get(PlanKey.TEMPLATE, ""),
-        options=json.loads(data.get(PlanKey.OPTIONS) or "{}"),
-        grace_seconds=int(grace) if grace else None,
-        mark=settled_mark(data),
-        version=item["metadata"].get("resourceVersion", ""),
-    )
-
-
-def notes(item: Object | None) -> Notes:
-    data: dict[str, Any] = (item or {}).get("data") or {}
-    return Notes(
-        balanced=frozenset(data.get(StatusKey.BALANCED, "").split()),
-        rebalance_bricks=frozenset(data.get(StatusKey.REBALANCE_BRICKS, "").split()),
-        rebalance_after=data.get(StatusKey.REBALANCE_AFTER, ""),
-        whole=frozenset(data.get(StatusKey.WHOLE, "").split()),
-        last=frozenset(data.get(StatusKey.LAST, "").split()),
-        unproven=frozenset(data.get(StatusKey.UNPROVEN, "").split()),
-        replaced=frozenset(data.get(StatusKey.REPLACED, "").split()),
-        watch=data.get(StatusKey.WATCH, ""),
-        away=_times(data.get(StatusKey.AWAY, "")),
-        peers=_nodes(data.get(StatusKey.PEERS, "")),
-    )
-
-
-def _times(text: str) -> dict[int, datetime]:
-    pairs = (line.partition("=") for line in text.split())
-    return {int(node): datetime.fromisoformat(at) for node, _, at in pairs}
-
-
-def _count(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None
-
-
-def _state(text: str | None) -> MemberState:
-    try:
-        return MemberState(text or MemberState.STARTING)
-    except ValueError:
-        return MemberState.STARTING
-
-
-def _nodes(text: str) -> frozenset[int]:
-    try:
-        return parse_nodes(text)
-    except ValueError:
-        return frozenset()
+    return None if items is None else dict(filter(None, map(documents.guarded, items)))

@@ -144,6 +144,8 @@ def settled_document(cluster: Cluster, decision: Decision, failed: str = "") -> 
 
 def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
     """What the plan asks for and is not so yet, for a person."""
+    if not plan.mark:
+        yield next((line for line in cluster.unreadable), "the plan cannot be read")
     held = {n for n, m in cluster.members.items() if m.held}
     if lacking := plan.named - held:
         yield f"nodes {format_nodes(lacking)} have no membership object"
@@ -261,6 +263,8 @@ def _troubles(cluster: Cluster) -> Iterator[str]:
             f"{volume.split_brain} entries have no copy that is known to be right:"
             f" `gluster volume heal {volume.name} info split-brain`, and decide"
         )
+    for line in cluster.unreadable:
+        yield f"{line}; it is set aside: mend it, or delete it and run `pulumi up`"
     yield from _guard_troubles(cluster, volume)
     for node, member in sorted(cluster.members.items()):
         if member.state is MemberState.BLOCKED:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import urllib3
-from gluster_sidecar import contract, observe
+from gluster_sidecar import contract, documents
 from gluster_sidecar.contract import BRICKS_ANNOTATION, Kind, MemberKey, SettledKey
 from gluster_sidecar.model import Guarded, Member, Plan
 
@@ -130,9 +130,9 @@ class Agent:
         """As the product reads them."""
         maps = self.api.list("configmaps")
         self.documents = {m["metadata"]["name"]: m for m in maps}
-        self.members = {m.node: m for item in maps if (m := observe.member(item)) is not None}
-        self.plan = observe.plan(self.documents.get(contract.PLAN_NAME))
-        self.guarded = {k: dict(filter(None, map(observe.guarded, self.api.list(k)))) for k in GUARDED}
+        self.members = {m.node: m for item in maps if (m := documents.member(item)) is not None}
+        self.plan = documents.plan(self.documents.get(contract.PLAN_NAME))
+        self.guarded = {k: dict(filter(None, map(documents.guarded, self.api.list(k)))) for k in GUARDED}
         self.pods = self.api.list("pods")
 
     @property
@@ -208,12 +208,12 @@ class Agent:
     def outdated(self) -> list[str]:
         """Names of the pods of which their controllers would create others."""
         templates = {n: found.template for n, found in self.guarded[GUARDED[1]].items()}
-        pods = [pod for item in self.pods if (pod := observe.pod(item)) is not None]
+        pods = [pod for item in self.pods if (pod := documents.pod(item)) is not None]
         old = [pod for pod in pods if pod.template != templates.get(pod.node, pod.template)]
         return [pod.name for pod in sorted(old, key=lambda pod: (pod.ready, pod.node))]
 
     def roll(self) -> None:
-        there = {pod.node for item in self.pods if (pod := observe.pod(item)) is not None}
+        there = {pod.node for item in self.pods if (pod := documents.pod(item)) is not None}
         bad = [item for item in self.pods if _is_bad(item) and item["metadata"]["name"] not in self.outdated]
         if self.outdated and not self.refuses("no-roll") and self.members.keys() <= there and not bad:
             self.api.delete(f"pods/{self.outdated[0]}")

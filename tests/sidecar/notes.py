@@ -1,4 +1,4 @@
-"""What an actor notes, without Kubernetes: the same as `Executor` writes and `observe.notes` reads."""
+"""What an actor notes, without Kubernetes: the same as `Executor` writes and `documents.notes` reads."""
 
 from __future__ import annotations
 

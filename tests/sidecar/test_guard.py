@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import disk, observe, planner, report
+from gluster_sidecar import disk, documents, observe, planner, report
 from gluster_sidecar.contract import BRICKS_ANNOTATION, NODE_LABEL, TEMPLATE_ANNOTATION
 from gluster_sidecar.gluster import Cli
 from gluster_sidecar.model import Guarded
@@ -71,18 +71,21 @@ def test_a_disk_that_cannot_be_read_is_not_known_to_be_empty(tmp_path: Path) -> 
 def test_a_controller_and_a_claim_are_read_by_their_labels_and_annotations() -> None:
     meta = {"labels": {NODE_LABEL: "3"}, "annotations": {BRICKS_ANNOTATION: "/data/brick /data/brick-2"}}
     template = {"metadata": {"annotations": {TEMPLATE_ANNOTATION: "new"}}}
-    read = observe.guarded({"metadata": meta, "spec": {"template": template}})
+    read = documents.guarded({"metadata": meta, "spec": {"template": template}})
     assert read == (3, Guarded(frozenset({"/data/brick", "/data/brick-2"}), False, "new"))
     going = {"labels": {NODE_LABEL: "3"}, "deletionTimestamp": "x"}
-    assert observe.guarded({"metadata": going}) == (3, Guarded(terminating=True))
+    assert documents.guarded({"metadata": going}) == (3, Guarded(terminating=True))
     for labels in ({}, {NODE_LABEL: "x"}, None):
-        assert observe.guarded({"metadata": {"labels": labels}}) is None
+        assert documents.guarded({"metadata": {"labels": labels}}) is None
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "{}x", '{"/data/brick": []}', '{"/data/brick": ["x"]}', "3"])
 def test_a_walk_that_cannot_be_read_is_not_known(text: str) -> None:
-    member = observe.member(
-        {"metadata": {"labels": {"gluster-stack.dev/kind": "member"}}, "data": {"node": "3", "left": text}}
+    member = documents.member(
+        {
+            "metadata": {"name": "gluster-member-3", "labels": {"gluster-stack.dev/kind": "member"}},
+            "data": {"node": "3", "left": text},
+        }
     )
     assert member
     assert member.left is None
@@ -97,8 +100,8 @@ def test_a_claim_that_waits_for_a_volume_of_an_earlier_claim_gets_it() -> None:
     assert world.decide().steps == ()
     volume = {"status": {"phase": "Released"}}
     observer = observe.Observer(Settings(), IDENTITY, Cli(), list, list, volume=lambda name: volume)
-    assert observe.guarded({"metadata": {"labels": {NODE_LABEL: "3"}}, "status": {"phase": "Bound"}})
-    pending = observe.guarded({"metadata": {"labels": {NODE_LABEL: "3"}}, "status": {"phase": "Pending"}})
+    assert documents.guarded({"metadata": {"labels": {NODE_LABEL: "3"}}, "status": {"phase": "Bound"}})
+    pending = documents.guarded({"metadata": {"labels": {NODE_LABEL: "3"}}, "status": {"phase": "Pending"}})
     assert pending
     assert observer._bound(*pending).released
     volume["status"]["phase"] = "Available"

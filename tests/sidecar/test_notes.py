@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import observe
+from gluster_sidecar import documents
 from gluster_sidecar.execute import Executor
 from gluster_sidecar.gluster import Cli
 from gluster_sidecar.kubernetes import Api
@@ -43,5 +43,5 @@ class Status:
 def test_what_is_noted_is_read(step: do.Note, read: Notes) -> None:
     status = Status()
     Executor(Settings(), Cli(), cast(Api, status)).apply(step)
-    assert observe.notes({"data": status.data}) == read
+    assert documents.notes({"data": status.data}) == (read, [])
     assert noted(Notes(), step) == read

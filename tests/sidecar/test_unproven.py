@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import disk, observe, planner, report
+from gluster_sidecar import disk, documents, planner, report
 from gluster_sidecar.contract import StatusKey
 from gluster_sidecar.memory import Memory
 from gluster_sidecar.model import Cluster
@@ -54,7 +54,7 @@ def test_it_is_noted_before_and_taken_back_after() -> None:
         do.ReplaceBrick("data", brick(4), NEW),
         do.NoteUnproven(frozenset()),
     )
-    read = observe.notes({"data": {StatusKey.UNPROVEN: f"{NEW} {NEXT}"}})
+    read = documents.notes({"data": {StatusKey.UNPROVEN: f"{NEW} {NEXT}"}})[0]
     assert read.unproven == {NEW, NEXT}
 
 

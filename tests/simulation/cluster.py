@@ -1,6 +1,6 @@
 """The pool of `pool.py` in a Kubernetes: pods, documents and the lease, and the real sidecar's decisions.
 
-What a node sees, says and does in one turn is the product's own: `planner`, `report` and `observe.member`
+What a node sees, says and does in one turn is the product's own: `planner`, `report` and `documents.member`
 run unchanged. An actor may die between any two steps, and something may happen to a machine between its
 look and its deed.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gluster_sidecar import actions as do
-from gluster_sidecar import observe, planner, report
+from gluster_sidecar import documents, planner, report
 from gluster_sidecar.contract import DRAIN_FINALIZER, KIND_LABEL, Kind, MemberKey, format_nodes
 from gluster_sidecar.disk import Usage
 from gluster_sidecar.model import (
@@ -47,7 +47,7 @@ class Document:
             meta["deletionTimestamp"] = "x"
         if self.held:
             meta["finalizers"] = [DRAIN_FINALIZER]
-        found = observe.member({"metadata": meta, "data": self.data})
+        found = documents.member({"metadata": meta, "data": self.data})
         assert found is not None
         return found
 
@@ -220,7 +220,7 @@ class SimulatedCluster:
                 *(cluster, ready, self.pods, pending, node.place, usage), caught_up=node.caught_up, left=left
             )
         if planner.acts(cluster):
-            said = observe.notes(
+            said, _ = documents.notes(
                 {"data": report.status_document(cluster, planner.Decision(""), self.settings)}
             )
             peers, watch = said.peers or self.notes.peers, said.watch or self.notes.watch

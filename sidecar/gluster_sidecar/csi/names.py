@@ -17,9 +17,9 @@ from typing import Final
 
 from gluster_sidecar import hosts
 from gluster_sidecar.contract import GLUSTERD_PORT, host_name
+from gluster_sidecar.documents import pod
 from gluster_sidecar.errors import ApiError
 from gluster_sidecar.kubernetes import Object
-from gluster_sidecar.observe import pod
 from gluster_sidecar.settings import Settings
 
 log = logging.getLogger(__name__)
