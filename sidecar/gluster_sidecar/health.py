@@ -7,12 +7,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from . import metrics
 from .contract import HEALTH_PORT
 from .report import Readiness
 
+MOST_CALLERS: Final = 32
+"""Kubelet asks one probe at a time; who scrapes and who looks come beside it."""
+IDLE_SECONDS: Final = 5
+"""A caller that says nothing for so long is hung up on."""
 STUCK_SECONDS: Final = 600
 """A cycle may last several gluster commands of 120 s each; beyond this the loop hangs."""
 
@@ -37,6 +41,28 @@ class Health:
         return 404, "known: /healthz /readyz /metrics\n"
 
 
+class _Server(ThreadingHTTPServer):
+    """No more than `MOST_CALLERS` at once: the port is open to the whole machine's network."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._slots = threading.BoundedSemaphore(MOST_CALLERS)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._slots.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
+
+
 def serve(health: Health, port: int = HEALTH_PORT, *, look_seconds: float = 3600) -> ThreadingHTTPServer:
     """Answers in a thread of its own until `shutdown()`. Raises OSError if the port is taken.
 
@@ -44,6 +70,8 @@ def serve(health: Health, port: int = HEALTH_PORT, *, look_seconds: float = 3600
     """
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = IDLE_SECONDS
+
         def do_GET(self) -> None:
             status, text = health.answer(self.path)
             self.send_response(status)
@@ -54,7 +82,6 @@ def serve(health: Health, port: int = HEALTH_PORT, *, look_seconds: float = 3600
         def log_message(self, format: str, *args: object) -> None:
             """Probes are not news."""
 
-    server = ThreadingHTTPServer(("", port), Handler)
-    server.daemon_threads = True
+    server = _Server(("", port), Handler)
     threading.Thread(target=server.serve_forever, args=(look_seconds,), name="health", daemon=True).start()
     return server

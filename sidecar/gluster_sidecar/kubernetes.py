@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import ssl
 import threading
 from collections import Counter
@@ -26,7 +27,10 @@ log = logging.getLogger(__name__)
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 ANSWER_SECONDS: Final = 10
 WATCH_SECONDS: Final = 240
-"""The API server ends a watch after this long, so a connection that died unseen is not kept for ever."""
+"""The API server ends a watch after this long."""
+SILENCE_SECONDS: Final = 90
+"""A watch that has said nothing for so long is given up, for its connection may have died unseen. The server
+sends a bookmark about every minute."""
 
 Object = dict[str, Any]
 
@@ -61,7 +65,10 @@ class Api:
         headers = {"Accept": "application/json", "Content-Type": content}
         if self._token_file is not None:
             # Read anew for each request: bound tokens are replaced within the hour (mistake 5).
-            headers["Authorization"] = f"Bearer {self._token_file.read_text().strip()}"
+            try:
+                headers["Authorization"] = f"Bearer {self._token_file.read_text().strip()}"
+            except (OSError, ValueError) as error:
+                raise ApiError(f"the token of this pod cannot be read: {error}") from error
         self.tally[f'api_requests_total{{verb="{"WATCH" if "watch" in query else method}"}}'] += 1
         url = f"{self._server}{path}?{urlencode(query)}" if query else self._server + path
         try:
@@ -76,10 +83,11 @@ class Api:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ApiError(f"Kubernetes does not answer {method} {path}: {error}") from error
         if answer.status >= 400:
-            text = answer.read().decode(errors="replace")
+            text = ""
             try:
+                text = answer.read().decode(errors="replace")
                 text = json.loads(text)["message"]
-            except (ValueError, KeyError, TypeError):
+            except (urllib3.exceptions.HTTPError, OSError, ValueError, KeyError, TypeError):
                 text = text[:200]
             kind = Conflict if answer.status == 409 else ApiError
             raise kind(f"{method} {path}: {text}", answer.status)
@@ -141,7 +149,7 @@ class Api:
                 "allowWatchBookmarks": "true",
                 "timeoutSeconds": str(WATCH_SECONDS),
             },
-            seconds=WATCH_SECONDS + ANSWER_SECONDS,
+            seconds=SILENCE_SECONDS,
         )
         rest = b""
         try:
@@ -178,11 +186,13 @@ class Mirror:
         self._error: str | None = "not listed yet"
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
         self.started = False
 
     def start(self) -> None:
         self.started = True
-        threading.Thread(target=self._follow, name=f"watch {self._path}", daemon=True).start()
+        self._thread = threading.Thread(target=self._follow, name=f"watch {self._path}", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         self._stop.set()
@@ -192,6 +202,8 @@ class Mirror:
         with self._lock:
             if self._error is not None:
                 raise ApiError(f"{self._path}: {self._error}")
+            if self._thread is None or not self._thread.is_alive():
+                raise ApiError(f"{self._path}: nobody follows it any more")
             return list(self._objects.values())
 
     def known(self) -> list[Object] | None:
@@ -208,10 +220,19 @@ class Mirror:
             try:
                 self._list_and_watch()
             except ApiError as error:
-                with self._lock:
-                    self._error = str(error)
-                self._changed()
-                self._stop.wait(self._retry_seconds)
+                self._distrust(str(error))
+            except Exception as error:
+                # A copy that nobody keeps up must not be believed, whatever ended this: an object of a shape
+                # that nobody thought of, no file handles, no memory.
+                log.exception("watch of %s", self._path)
+                self._distrust(f"{type(error).__name__}: {error}")
+            # Not all sidecars at once, and not at once: thousands of them may have lost the same server.
+            self._stop.wait(self._retry_seconds * (0.5 + random.random()))
+
+    def _distrust(self, why: str) -> None:
+        with self._lock:
+            self._error = why
+        self._changed()
 
     def _list_and_watch(self) -> None:
         listed = self._api.get(self._path, self._query)
@@ -221,12 +242,15 @@ class Mirror:
             self._error = None
         self._changed()
         while not self._stop.is_set():
+            before = version
             for event in self._api.watch(self._path, {**self._query, "resourceVersion": version}):
                 if event["type"] == "ERROR":
                     return  # most often "too old resource version": list again
                 version = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
                     self._take(event)
+            if version == before:  # ended without a word: not to be asked again at once
+                self._stop.wait(self._retry_seconds)
 
     def _take(self, event: Object) -> None:
         name = event["object"]["metadata"]["name"]

@@ -106,10 +106,14 @@ class Agent:
         draft.write_text(json.dumps(sorted(nodes)))
         draft.rename(self.folder.parent / VOLUME)
 
-    def watch_disks(self) -> None:
+    @staticmethod
+    def has_disk(node: int) -> bool:
         disks = Path(os.environ["GLUSTER_LAB_DISKS"])
+        return any(disks.rglob(f"{contract.disk_name(node)}.img"))
+
+    def watch_disks(self) -> None:
         for node in self.volume:
-            if not any(disks.rglob(f"{contract.disk_name(node)}.img")):
+            if not self.has_disk(node):
                 (self.folder.parent / LOST).write_text(contract.disk_name(node))
 
     def cycle(self) -> None:
@@ -189,7 +193,7 @@ class Agent:
                 continue
             if self.refuses("no-join"):
                 self.tell(node, {MemberKey.JOINED: WAITS})
-            elif self.hold(node, "/data/brick"):
+            elif self.has_disk(node) and self.hold(node, "/data/brick"):  # else its pod would not start
                 self.keep(self.volume | {node})
                 self.tell(node, {MemberKey.JOINED: "true"})
 

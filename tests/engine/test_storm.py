@@ -55,9 +55,9 @@ def patient(project: Project, *flags: str) -> Done:
         try:
             text, _ = process.communicate(timeout=60 if flags else 300)
         except subprocess.TimeoutExpired:
-            assert flags, "a plain `up` must come to its end"
             os.killpg(process.pid, signal.SIGINT)
             text, _ = process.communicate(timeout=60)
+            assert flags, f"a plain `up` must come to its end: {text}"
     return Done(process.returncode, text)
 
 
