@@ -45,6 +45,7 @@ class _Server(ThreadingHTTPServer):
     """No more than `MOST_CALLERS` at once: the port is open to the whole machine's network."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self._slots = threading.BoundedSemaphore(MOST_CALLERS)
