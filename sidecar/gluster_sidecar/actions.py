@@ -52,6 +52,14 @@ class SetOption:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetOption:
+    """Gives an option its default."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddBricks:
     """Never with a replica count: growth must not change the kind of the volume (mistake 19)."""
 
@@ -168,6 +176,13 @@ class NoteReplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteOptions:
+    """As `Notes.options`: before any of them is set, and once those that were taken back are reset."""
+
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class HoldData:
     """Writes on a node's controller and claim which bricks on its disk may hold data: from then on the API
     server refuses to delete them. Fails if they are being deleted already."""
@@ -228,13 +243,14 @@ class ForgetMember:
     node: int
 
 
-Note = NoteHealth | NoteUnproven | NoteRebalance | NoteBalanced | NoteReplaced
+Note = NoteHealth | NoteUnproven | NoteRebalance | NoteBalanced | NoteReplaced | NoteOptions
 Action = (
     ProbePeer
     | DetachPeer
     | CreateVolume
     | StartVolume
     | SetOption
+    | ResetOption
     | AddBricks
     | StartRebalance
     | StopRebalance
@@ -266,6 +282,8 @@ def trial(step: Step) -> tuple[str, ...]:
     match step:
         case SetOption(_, key, value):
             about: tuple[str, ...] = (key, value)
+        case ResetOption(_, key):
+            about = (key,)
         case ProbePeer(host) | DetachPeer(host):
             about = (host,)
         case HoldData(node) | ReleaseData(node) | LiftFinalizer(node):

@@ -218,6 +218,8 @@ class StatusKey(StrEnum):
     REPLACED = "replaced"
     """Bricks whose place in the volume another has taken: what is left on their disks is needed only until
     the copies in the volume are in sync."""
+    OPTIONS = "options"
+    """Keys of the volume options that were set for the stack: what it asks for no more is reset."""
     WATCH = "watch"
     """Name of the actor's unbroken run of looks. What is noted as whole was seen by those who acted before,
     too; in between a brick may have been away and back, so each node must have answered this name by

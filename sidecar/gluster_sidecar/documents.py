@@ -198,6 +198,7 @@ def notes(item: Object | None) -> tuple[Notes, list[str]]:
         last=frozenset(data.get(StatusKey.LAST, "").split()),
         unproven=frozenset(data.get(StatusKey.UNPROVEN, "").split()),
         replaced=frozenset(data.get(StatusKey.REPLACED, "").split()),
+        options=frozenset(data.get(StatusKey.OPTIONS, "").split()),
         watch=data.get(StatusKey.WATCH, ""),
         away=away,
         peers=peers,

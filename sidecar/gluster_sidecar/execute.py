@@ -28,6 +28,7 @@ from .actions import (
     LiftFinalizer,
     NoteBalanced,
     NoteHealth,
+    NoteOptions,
     NoteRebalance,
     NoteReplaced,
     NoteUnproven,
@@ -35,6 +36,7 @@ from .actions import (
     ReleaseData,
     RemakeMember,
     ReplaceBrick,
+    ResetOption,
     RestartGlusterd,
     SetOption,
     StartRebalance,
@@ -100,6 +102,8 @@ class Executor:
                 change("volume", "start", name)
             case SetOption(name, key, value):
                 change("volume", "set", name, key, value)
+            case ResetOption(name, key):
+                change("volume", "reset", name, key)
             case AddBricks(name, bricks):
                 change("volume", "add-brick", name, *bricks)
             case StartRebalance(name):
@@ -137,6 +141,8 @@ class Executor:
                 self._note({StatusKey.BALANCED: _words(noted)})
             case NoteReplaced(noted):
                 self._note({StatusKey.REPLACED: _words(noted)})
+            case NoteOptions(keys):
+                self._note({StatusKey.OPTIONS: _words(keys)})
             case HoldData(node, bricks):
                 self._hold(node, bricks)
             case ReleaseData(node, expected, bricks):

@@ -136,6 +136,8 @@ class Notes:
     """Bricks that were to be put in the place of others, and nobody knows that it was done to its end."""
     replaced: frozenset[str] = frozenset()
     """Bricks whose place in the volume another has taken."""
+    options: frozenset[str] = frozenset()
+    """Keys of the volume options that were set for the stack."""
     away: Mapping[int, datetime] = field(default_factory=dict)
     """Nodes that stay away, and since when."""
     peers: frozenset[int] = frozenset()

@@ -22,7 +22,7 @@ from .contract import (
 from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
 from .kubernetes import Mirror, Object
-from .model import Cluster, Guarded, Own, Pool, Volume
+from .model import Cluster, Guarded, Own, Pool, TaskState, Volume
 from .planner.spread import judges_rebalance
 from .settings import Identity, Settings
 
@@ -164,8 +164,11 @@ class Observer:
             volume = parse.with_status(volume, status)
             if volume.removal is not None:
                 words = ("volume", "remove-brick", volume.name, *volume.removal.bricks, "status")
-                failures = parse.removal_failures(self.gluster.ask(*words))
-                volume = replace(volume, removal=replace(volume.removal, failures=failures))
+                answer = self.gluster.ask(*words)
+                if volume.removal.state is TaskState.DONE:
+                    hosts = {brick.host for brick in volume.bricks if brick.id in volume.removal.bricks}
+                    state, failures = parse.removal_result(answer, hosts, cluster.host(cluster.me))
+                    volume = replace(volume, removal=replace(volume.removal, state=state, failures=failures))
         except (ActionError, ObservationError) as error:
             log.warning("volume %s: %s", volume.name, error)
             return cluster
@@ -186,11 +189,12 @@ class Observer:
             return volume
         try:
             answer = self.gluster.ask("volume", "rebalance", volume.name, "status")
-            failures = parse.rebalance_failures(answer)
+            hosts = {brick.host for brick in volume.bricks}
+            state, failures = parse.rebalance_result(answer, hosts, cluster.host(cluster.me))
         except (ActionError, ObservationError) as error:
             log.warning("rebalance: %s", error)
             return volume
-        return replace(volume, rebalance=replace(volume.rebalance, failures=failures))
+        return replace(volume, rebalance=replace(volume.rebalance, state=state, failures=failures))
 
     def _with_heals(self, volume: Volume) -> Volume:
         """Unchanged, that is not known, if glusterd does not say."""

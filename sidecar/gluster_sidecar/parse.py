@@ -6,6 +6,7 @@ Shapes as glusterfs 10 and 11 print them (cli/src/cli-xml-output.c).
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from .contract import node_of_host
@@ -134,21 +135,35 @@ def with_status(known: Volume, root: ET.Element) -> Volume:
     )
 
 
-def removal_failures(root: ET.Element) -> int:
-    """`volume remove-brick NAME BRICKS status --xml`: files that could not be moved, over all nodes."""
-    total = root.find("volRemoveBrick/aggregate")
-    if total is None:
-        raise ObservationError("gluster's answer on the removal has no <aggregate>")
-    return int(_text(total, "failures")) + int(_text(total, "skipped"))
+def removal_result(root: ET.Element, hosts: Collection[str], me: str) -> tuple[TaskState, int]:
+    """`volume remove-brick NAME BRICKS status --xml`: as `rebalance_result`; a file that was skipped stays on
+    a brick that leaves, so it is one that could not be moved."""
+    return _result(root.find("volRemoveBrick"), hosts, me, ("failures", "skipped"))
 
 
-def rebalance_failures(root: ET.Element) -> int:
-    """`volume rebalance NAME status --xml`: files that could not be moved, over all nodes. Those that were
-    skipped, because the other disk is fuller, stay where they are and are no failure."""
-    total = root.find("volRebalance/aggregate")
-    if total is None:
-        raise ObservationError("gluster's answer on the rebalance has no <aggregate>")
-    return int(_text(total, "failures"))
+def rebalance_result(root: ET.Element, hosts: Collection[str], me: str) -> tuple[TaskState, int]:
+    """`volume rebalance NAME status --xml`: whether it still runs on any node, and how much of it failed:
+    files that could not be moved, and nodes of `hosts` that have not done their share. Files that were
+    skipped, because the other disk is fuller, stay where they are and are no failure.
+
+    Each node moves a share of its own. `volume status` tells of the node that is asked alone, and a node
+    whose glusterd was started anew in between may have forgotten its share ("not started").
+    """
+    return _result(root.find("volRebalance"), hosts, me, ("failures",))
+
+
+def _result(
+    answer: ET.Element | None, hosts: Collection[str], me: str, counts: Iterable[str]
+) -> tuple[TaskState, int]:
+    total = answer.find("aggregate") if answer is not None else None
+    if answer is None or total is None:
+        raise ObservationError("gluster's answer on a task has no <aggregate>")
+    states = {_text(n, "nodeName"): _TASK_STATES.get(_text(n, "status")) for n in answer.iterfind("node")}
+    states[me] = states.pop(_SELF, states.get(me))
+    idle = sum(states.get(host) is not TaskState.DONE for host in hosts)
+    running = TaskState.RUNNING in states.values()
+    failed = sum(int(_text(total, count)) for count in counts)
+    return TaskState.RUNNING if running else TaskState.DONE, failed + idle
 
 
 def heals(root: ET.Element) -> dict[str, int | None]:

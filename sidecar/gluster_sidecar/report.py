@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import profiles
 from .actions import SetOption, trial
 from .contract import MemberKey, MemberState, SettledKey, StatusKey, format_left, format_nodes, node_of_host
 from .disk import Usage
@@ -170,6 +171,9 @@ def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
         )
     # A machine that stays away holds no `up` once a spare has taken its place.
     stood_in_for = plan.nodes - holders if len(serving) >= len(plan.nodes) else frozenset[int]()
+    taken_back = cluster.notes.options - profiles.COMMON.keys() - plan.options.keys()
+    if volume and plan.mark and (kept := taken_back & volume.options.keys()):
+        yield f"options {', '.join(sorted(kept))} were taken back and are not reset yet"
     yield from _pods_missing(cluster, plan, stood_in_for)
 
 

@@ -20,3 +20,5 @@ def noted(notes: Notes, step: do.Note) -> Notes:
             return replace(notes, balanced=bricks)
         case do.NoteReplaced(bricks):
             return replace(notes, replaced=bricks)
+        case do.NoteOptions(keys):
+            return replace(notes, options=keys)

@@ -37,8 +37,10 @@ class Status:
         (do.NoteUnproven(SOME), Notes(unproven=SOME)),
         (do.NoteBalanced(SOME), Notes(balanced=SOME)),
         (do.NoteRebalance(SOME, "id"), Notes(rebalance_bricks=SOME, rebalance_after="id")),
+        (do.NoteReplaced(SOME), Notes(replaced=SOME)),
+        (do.NoteOptions(frozenset({"a.b", "c"})), Notes(options=frozenset({"a.b", "c"}))),
     ],
-    ids=["health", "nothing", "unproven", "balanced", "rebalance"],
+    ids=["health", "nothing", "unproven", "balanced", "rebalance", "replaced", "options"],
 )
 def test_what_is_noted_is_read(step: do.Note, read: Notes) -> None:
     status = Status()

@@ -96,13 +96,30 @@ def test_no_task_once_the_removal_is_committed(folder: Path) -> None:
     assert (seen.rebalance, seen.removal) == (None, None)
 
 
-def test_failures_of_a_removal(folder: Path) -> None:
+REMOVED, SPREAD = {host(3), host(4)}, {host(1), host(2), host(3), host(4)}
+
+
+def set_text(answer: ET.Element, path: str, text: str) -> None:
+    for element in answer.iterfind(path):
+        element.text = text
+
+
+def test_what_came_of_a_removal(folder: Path) -> None:
     answer = xml(folder, "remove-brick-status")
-    assert parse.removal_failures(answer) == 0
-    aggregate = answer.find("volRemoveBrick/aggregate/failures")
-    assert aggregate is not None
-    aggregate.text = "2"
-    assert parse.removal_failures(answer) == 2
+    assert parse.removal_result(answer, REMOVED, host(1)) == (TaskState.DONE, 0)
+    set_text(answer, "volRemoveBrick/aggregate/failures", "2")
+    set_text(answer, "volRemoveBrick/aggregate/skipped", "1")
+    assert parse.removal_result(answer, REMOVED, host(1)) == (TaskState.DONE, 3)
+
+
+@pytest.mark.parametrize(("status", "found"), [("1", (TaskState.RUNNING, 1)), ("0", (TaskState.DONE, 1))])
+def test_a_removal_is_done_when_every_leaving_node_has_done_its_share(
+    folder: Path, status: str, found: tuple[TaskState, int]
+) -> None:
+    """ "Not started" after its glusterd was started anew: its files are where they were."""
+    answer = xml(folder, "remove-brick-status")
+    set_text(answer, "volRemoveBrick/node[2]/status", status)
+    assert parse.removal_result(answer, REMOVED, host(1)) == found
 
 
 def test_heals_of_a_brick_that_does_not_answer_are_unknown_not_zero(folder: Path) -> None:
@@ -131,13 +148,24 @@ def test_the_operating_version_is_told_or_not_known() -> None:
             parse.op_version(ET.fromstring(answer.format(*other)))
 
 
-def test_files_that_a_rebalance_did_not_move(folder: Path) -> None:
+def test_what_came_of_a_rebalance(folder: Path) -> None:
     answer = xml(folder, "rebalance-status")
-    assert parse.rebalance_failures(answer) == 0
-    total = answer.find("volRebalance/aggregate/failures")
-    assert total is not None
-    total.text = "3"
-    assert parse.rebalance_failures(answer) == 3
+    assert parse.rebalance_result(answer, SPREAD, host(1)) == (TaskState.DONE, 0)
+    set_text(answer, "volRebalance/aggregate/skipped", "7")
+    assert parse.rebalance_result(answer, SPREAD, host(1)) == (TaskState.DONE, 0), "they stay"
+    set_text(answer, "volRebalance/aggregate/failures", "3")
+    assert parse.rebalance_result(answer, SPREAD, host(1)) == (TaskState.DONE, 3)
+    assert parse.rebalance_result(answer, {*SPREAD, host(5)}, host(1)) == (TaskState.DONE, 4), (
+        "one is missing"
+    )
+
+
+@pytest.mark.parametrize("which", ["gluster-3.default.svc.cluster.local", "localhost"])
+def test_a_rebalance_is_done_when_every_node_has_done_its_share(folder: Path, which: str) -> None:
+    for status, found in (("1", (TaskState.RUNNING, 1)), ("0", (TaskState.DONE, 1))):
+        answer = xml(folder, "rebalance-status")
+        set_text(answer, f"volRebalance/node[nodeName='{which}']/status", status)
+        assert parse.rebalance_result(answer, SPREAD, host(1)) == found
 
 
 def test_an_answer_that_lacks_a_field_is_no_answer() -> None:

@@ -591,3 +591,23 @@ def test_what_waits_for_one_that_is_away_accuses_nobody_else() -> None:
     world.decide()
     world.now += timedelta(seconds=600)
     assert do.ReplaceBrick("data", brick(3), brick(4)) in world.decide().steps
+
+
+def test_options_that_are_taken_back_get_their_default_again_and_those_of_a_person_stay() -> None:
+    """`settled` said that all holds, and the options of a profile stayed set for ever."""
+    world = formed(1, 2)
+    assert world.volume
+    world.volume = replace(world.volume, options={**world.volume.options, "auth.allow": "10.*"})
+    world.options = {"performance.nl-cache": "on", "performance.stat-prefetch": "on"}
+    world.want(1, 2)
+    world.run()
+    world.options = {"performance.stat-prefetch": "on"}
+    world.want(1, 2)
+    world.decide()
+    said = report.settled_document(world.cluster(1), Decision("steady"))["settled"]
+    assert "options performance.nl-cache were taken back and are not reset yet" in said
+    world.run()
+    assert world.volume.options.keys() >= {"auth.allow", "performance.stat-prefetch"}
+    assert "performance.nl-cache" not in world.volume.options
+    assert "performance.nl-cache" not in world.notes.options
+    assert report.settled_document(world.cluster(1), Decision("steady"))["settled"] == "1,2@x"

@@ -244,6 +244,9 @@ class World:
         match step:
             case do.SetOption(_, key, value):
                 self.volume = replace(volume, options={**volume.options, key: value})
+            case do.ResetOption(_, key):
+                kept = {name: value for name, value in volume.options.items() if name != key}
+                self.volume = replace(volume, options=kept)
             case do.StartVolume():
                 self.volume = replace(volume, started=True)
             case do.AddBricks(_, bricks):
@@ -286,6 +289,7 @@ class World:
                 | do.NoteRebalance()
                 | do.NoteBalanced()
                 | do.NoteReplaced()
+                | do.NoteOptions()
             ):
                 self.notes = noted(self.notes, step)
             case do.DeletePod(name, _):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from gluster_sidecar import actions as do
 from gluster_sidecar import documents, planner, report
-from gluster_sidecar.contract import DRAIN_FINALIZER, KIND_LABEL, Kind, MemberKey, format_nodes
+from gluster_sidecar.contract import DRAIN_FINALIZER, KIND_LABEL, Kind, MemberKey, format_nodes, member_name
 from gluster_sidecar.disk import Usage
 from gluster_sidecar.model import (
     Cluster,
@@ -42,7 +42,8 @@ class Document:
     held: bool = True
 
     def member(self) -> Member:
-        meta: dict[str, object] = {"labels": {KIND_LABEL: Kind.MEMBER}}
+        name = member_name(int(self.data[MemberKey.NODE]))
+        meta: dict[str, object] = {"name": name, "labels": {KIND_LABEL: Kind.MEMBER}}
         if self.terminating:
             meta["deletionTimestamp"] = "x"
         if self.held:
@@ -253,6 +254,7 @@ class SimulatedCluster:
                 | do.NoteRebalance()
                 | do.NoteBalanced()
                 | do.NoteReplaced()
+                | do.NoteOptions()
             ):
                 self.notes = noted(self.notes, step)
             case do.HoldData(number, bricks):

@@ -415,6 +415,9 @@ class GlusterPool:
         match step:
             case do.SetOption(_, key, value):
                 shared.volume = replace(volume, options={**volume.options, key: value})
+            case do.ResetOption(_, key):
+                others = {name: value for name, value in volume.options.items() if name != key}
+                shared.volume = replace(volume, options=others)
             case do.StartVolume():
                 self._reach(me, volume.bricks)
                 shared.volume = replace(volume, started=True)

@@ -9,7 +9,9 @@ from gluster_sidecar.actions import (
     AddBricks,
     CreateVolume,
     NoteBalanced,
+    NoteOptions,
     NoteUnproven,
+    ResetOption,
     SetOption,
     StartVolume,
     Step,
@@ -57,14 +59,25 @@ def _coming(cluster: Cluster) -> list[int]:
 
 
 def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """Before the start, so that no client ever runs with other values."""
+    """Before the start, so that no client ever runs with other values. What was set for the stack and is not
+    asked for any more gets its default again; what a person set by hand stays."""
     volume = volume_of(cluster)
-    if volume and (not volume.started or volume.all_online):
-        wanted = {**profiles.COMMON, **(cluster.plan.options if cluster.plan else {})}
-        for key, value in sorted(wanted.items()):
-            step = SetOption(volume.name, key, value)
-            if volume.options.get(key) != value and not rests(cluster, step):
-                yield step
+    if volume is None or (volume.started and not volume.all_online):
+        return
+    wanted = {**profiles.COMMON, **(cluster.plan.options if cluster.plan else {})}
+    gone = sorted((cluster.notes.options - wanted.keys()) & volume.options.keys())
+    steps: list[Step] = [
+        SetOption(volume.name, key, value)
+        for key, value in sorted(wanted.items())
+        if volume.options.get(key) != value
+    ]
+    steps += [ResetOption(volume.name, key) for key in gone]
+    due = [step for step in steps if not rests(cluster, step)]
+    noted = frozenset({*wanted, *gone})
+    if due or cluster.notes.options != noted:
+        if cluster.notes.options != noted:
+            yield NoteOptions(noted)
+        yield from due
 
 
 def start_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
