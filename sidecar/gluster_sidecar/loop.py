@@ -32,6 +32,7 @@ from .memory import Lasting, Memory
 from .model import Cluster
 from .observe import Observer, Seen
 from .settings import Settings
+from .wording import words
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ class Loop:
         acted = False
         for step in own.steps:
             if not isinstance(step, Wait):
-                self._announce(seen, cluster.me, own.rule, str(step))
+                self._announce(seen, cluster.me, own.rule, words(step))
                 self._apply(step)
                 acted = True
         self._say(seen, decision)
@@ -307,7 +308,7 @@ class Loop:
             if isinstance(step, Wait):
                 continue
             if not self.lease.held(self.clock()):
-                raise ActionError(f"the lease ran out before {step}: looks again")
+                raise ActionError(f"the lease ran out before this: {words(step)}")
             try:
                 self._apply(step)
             except ActionError as error:
@@ -318,7 +319,7 @@ class Loop:
             self._failed = ""
             self._memory.done(step, seen.cluster.at)
             if not isinstance(step, Note):
-                self._announce(seen, None, decision.rule, str(step))
+                self._announce(seen, None, decision.rule, words(step))
             done = True
             # A long command must not let the lease run out under the ones that follow.
             self.lease.contend(self.clock())

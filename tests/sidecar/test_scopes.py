@@ -66,7 +66,7 @@ def test_a_step_that_was_refused_rests_and_what_is_below_goes_on() -> None:
     world.want(1, 2, 3, 4)
     memory.refused(refused, world.now)
     decision = planner.plan(memory.added_to(world.cluster(1)), Settings())
-    assert "AddBricks was refused, and is tried again later" in decision.waits_for
+    assert "adds brick /data/brick of node 3, brick /data/brick of node 4: this was" in decision.waits_for
     assert decision.rule == "roll"
     assert any(isinstance(step, do.DeletePod) for step in decision.steps)
     world.now += timedelta(seconds=10)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gluster_sidecar.actions import Step, Wait, trial
 from gluster_sidecar.model import Cluster
 from gluster_sidecar.settings import Settings
+from gluster_sidecar.wording import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ def first(rules: tuple[Rule, ...], cluster: Cluster, settings: Settings) -> Deci
     found = Decision("steady")
     for rule in rules:
         steps = tuple(rule(cluster, settings))
-        if resting := [step for step in steps if trial(step) in cluster.own.resting]:
-            steps = (Wait(f"{trial(resting[0])[0]} was refused, and is tried again later", alone=True),)
+        if resting := [s for s in steps if not isinstance(s, Wait) and trial(s) in cluster.own.resting]:
+            steps = (Wait(f"{words(resting[0])}: this was refused, and is tried again later", alone=True),)
         if not steps:
             continue
         takes = any(not isinstance(step, Wait) for step in steps)
