@@ -18,7 +18,7 @@ from tests.e2e.bench import Stack, wait_for
 
 pytestmark = pytest.mark.lab
 
-HISTORIES = int(os.environ.get("LAB_HISTORIES", "2"))
+HISTORIES = int(os.environ.get("LAB_HISTORIES", "1"))
 FIRST = int(os.environ.get("LAB_SEED", "0"))
 
 FILES = "cd /mnt/glusterfs/guard && for i in $(seq 200); do echo $i > $1-$i; done"
@@ -145,7 +145,7 @@ FOLDER = "/mnt/glusterfs/guard"
 WRITER = f"""
 rm -f /tmp/stop /tmp/written {FOLDER}/w-*; n=0
 while [ ! -e /tmp/stop ]; do
-  n=$((n + 1)); echo $n > {FOLDER}/w-$n && echo $n >> /tmp/written; sleep 0.02
+  n=$((n + 1)); echo $n > {FOLDER}/w-$n && echo $n >> /tmp/written; sleep 0.3
 done
 """
 MISSED = f"""

@@ -108,8 +108,9 @@ class Agent:
 
     @staticmethod
     def has_disk(node: int) -> bool:
+        """By any `diskPrefix`."""
         disks = Path(os.environ["GLUSTER_LAB_DISKS"])
-        return any(disks.rglob(f"{contract.disk_name(node)}.img"))
+        return any(disks.rglob(f"*-node-{node}-disk.img"))
 
     def watch_disks(self) -> None:
         for node in self.volume:
