@@ -108,9 +108,9 @@ class Agent:
 
     @staticmethod
     def has_disk(node: int) -> bool:
-        """By any `diskPrefix`."""
+        """By any `diskPrefix`. True where the stack has its disks elsewhere."""
         disks = Path(os.environ["GLUSTER_LAB_DISKS"])
-        return any(disks.rglob(f"*-node-{node}-disk.img"))
+        return not disks.exists() or any(disks.rglob(f"*-node-{node}-disk.img"))
 
     def watch_disks(self) -> None:
         for node in self.volume:
@@ -228,7 +228,7 @@ class Agent:
         if document is None or self.plan is None:
             return
         controllers, claims = (self.guarded[kind] for kind in reversed(GUARDED))
-        templates = {found.template for found in controllers.values()}
+        templates = {found.template for node, found in controllers.items() if node in self.plan.named}
         holds = not self.refuses("no-settle") and (
             self.plan.named <= self.members.keys() & controllers.keys() & claims.keys()
             and self.plan.nodes <= self.volume
