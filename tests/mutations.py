@@ -292,7 +292,7 @@ LAWS: Final = (
     mutant(
         "guard: a late release",
         "execute",
-        "if expected is not None and not _bricks(found) <= proven:",
+        "if expected is not None and not bricks_guarded(found) <= proven:",
         "if False:",
         "test_guard_writes.py::test_a_late_release_does_not_take_off_a_newer_guard",
     ),
@@ -320,7 +320,7 @@ LAWS: Final = (
     mutant(
         "scope: a refused step is tried at every look",
         "planner",
-        "if resting := [s for s in steps if not isinstance(s, Wait) and trial(s) in cluster.own.resting]:",
+        "if resting := [s for s in steps if not isinstance(s, Wait) and rests(cluster, s)]:",
         "if resting := [s for s in steps if not isinstance(s, Wait) and False]:",
         "test_scopes.py::test_a_step_that_was_refused_rests_and_what_is_below_goes_on",
     ),

@@ -286,10 +286,8 @@ def trial(step: Step) -> tuple[str, ...]:
             about = (key,)
         case ProbePeer(host) | DetachPeer(host):
             about = (host,)
-        case HoldData(node) | ReleaseData(node) | LiftFinalizer(node):
-            about = (str(node),)
-        case RemakeMember(node) | ForgetMember(node):
-            about = (str(node),)
+        case HoldData() | ReleaseData() | LiftFinalizer() | RemakeMember() | ForgetMember():
+            about = (str(step.node),)
         case ReplaceBrick(_, old):
             about = (old,)
         case StartRemoval(_, bricks) | StopRemoval(_, bricks) | CommitRemoval(_, bricks):

@@ -16,6 +16,8 @@ from .contract import (
     DRAIN_FINALIZER,
     KIND_LABEL,
     NODE_LABEL,
+    PLAN_NAME,
+    STATUS_NAME,
     TEMPLATE_ANNOTATION,
     Kind,
     MemberKey,
@@ -38,9 +40,8 @@ SHOWN: Final = 40
 class Unreadable(ObservationError):
     """An object of ours that does not parse; which, by which key and value, and what is wrong."""
 
-    def __init__(self, item: Object, key: str, value: object, wrong: str) -> None:
-        shown = repr(value)[:SHOWN]
-        super().__init__(f"ConfigMap {item['metadata']['name']}: {key} is {shown}: {wrong}")
+    def __init__(self, name: str, key: str, value: object, wrong: str) -> None:
+        super().__init__(f"ConfigMap {name}: {key} is {repr(value)[:SHOWN]}: {wrong}")
 
 
 def pod(item: Object) -> Pod | None:
@@ -71,12 +72,17 @@ def guarded(item: Object) -> tuple[int, Guarded] | None:
         return None
     marks = (template.get("metadata") or {}).get("annotations") or {}
     return int(number), Guarded(
-        bricks=frozenset((meta.get("annotations") or {}).get(BRICKS_ANNOTATION, "").split()),
+        bricks=bricks_guarded(item),
         terminating="deletionTimestamp" in meta,
         template=marks.get(TEMPLATE_ANNOTATION, ""),
         released=(item.get("status") or {}).get("phase")
         == "Pending",  # or so it may be: see `Observer._bound`
     )
+
+
+def bricks_guarded(item: Object) -> frozenset[str]:
+    """Paths of the bricks that the guard on a controller or claim names."""
+    return frozenset((item["metadata"].get("annotations") or {}).get(BRICKS_ANNOTATION, "").split())
 
 
 def is_there(item: Object | None) -> bool:
@@ -103,9 +109,11 @@ def member(item: Object) -> Member | None:
         return None
     number = data.get(MemberKey.NODE)
     if (node := _count(number)) is None:
-        raise Unreadable(item, MemberKey.NODE, number, "no number of a node")
+        raise Unreadable(meta["name"], MemberKey.NODE, number, "no number of a node")
     if meta["name"] != member_name(node):
-        raise Unreadable(item, MemberKey.NODE, number, f"the member of that node is {member_name(node)}")
+        raise Unreadable(
+            meta["name"], MemberKey.NODE, number, f"the member of that node is {member_name(node)}"
+        )
     return Member(
         node=node,
         terminating="deletionTimestamp" in meta,
@@ -138,12 +146,12 @@ def plan(item: Object | None) -> Plan | None:
     data = item.get("data") or {}
     grace = data.get(PlanKey.GRACE, "")
     if grace and _count(grace) is None:
-        raise Unreadable(item, PlanKey.GRACE, grace, "no number of seconds")
+        raise Unreadable(PLAN_NAME, PlanKey.GRACE, grace, "no number of seconds")
     return Plan(
         nodes=_plan_nodes(item, PlanKey.NODES),
         spares=_plan_nodes(item, PlanKey.SPARES),
         template=data.get(PlanKey.TEMPLATE, ""),
-        options=_options(item, data.get(PlanKey.OPTIONS) or "{}"),
+        options=_options(data.get(PlanKey.OPTIONS) or "{}"),
         grace_seconds=int(grace) if grace else None,
         mark=settled_mark(data),
         version=item["metadata"].get("resourceVersion", ""),
@@ -153,20 +161,20 @@ def plan(item: Object | None) -> Plan | None:
 def _plan_nodes(item: Object, key: PlanKey) -> frozenset[int]:
     text = (item.get("data") or {}).get(key)
     if text is None and key is PlanKey.NODES:
-        raise Unreadable(item, key, text, "a plan names its nodes")
+        raise Unreadable(PLAN_NAME, key, text, "a plan names its nodes")
     try:
         return parse_nodes(text or "")
     except ValueError:
-        raise Unreadable(item, key, text, "no list of node numbers") from None
+        raise Unreadable(PLAN_NAME, key, text, "no list of node numbers") from None
 
 
-def _options(item: Object, text: str) -> Mapping[str, str]:
+def _options(text: str) -> Mapping[str, str]:
     try:
         found = json.loads(text)
     except ValueError:
-        raise Unreadable(item, PlanKey.OPTIONS, text, "no JSON") from None
+        raise Unreadable(PLAN_NAME, PlanKey.OPTIONS, text, "no JSON") from None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise Unreadable(item, PlanKey.OPTIONS, text, "no JSON object of texts")
+        raise Unreadable(PLAN_NAME, PlanKey.OPTIONS, text, "no JSON object of texts")
     return found
 
 
@@ -185,11 +193,13 @@ def notes(item: Object | None) -> tuple[Notes, list[str]]:
     try:
         away = _times(data.get(StatusKey.AWAY, ""))
     except ValueError:
-        wrong.append(_wrong(item, StatusKey.AWAY, data, "no times by node"))
+        key = StatusKey.AWAY
+        wrong.append(str(Unreadable(STATUS_NAME, key, data[key], "no times by node")))
     try:
         peers = parse_nodes(data.get(StatusKey.PEERS, ""))
     except ValueError:
-        wrong.append(_wrong(item, StatusKey.PEERS, data, "no list of node numbers"))
+        key = StatusKey.PEERS
+        wrong.append(str(Unreadable(STATUS_NAME, key, data[key], "no list of node numbers")))
     found = Notes(
         balanced=frozenset(data.get(StatusKey.BALANCED, "").split()),
         rebalance_bricks=frozenset(data.get(StatusKey.REBALANCE_BRICKS, "").split()),
@@ -204,10 +214,6 @@ def notes(item: Object | None) -> tuple[Notes, list[str]]:
         peers=peers,
     )
     return found, wrong
-
-
-def _wrong(item: Object | None, key: StatusKey, data: Mapping[str, str], why: str) -> str:
-    return str(Unreadable(item or {"metadata": {"name": "?"}}, key, data.get(key), why))
 
 
 def _times(text: str) -> dict[int, datetime]:

@@ -61,7 +61,7 @@ from .contract import (
     member_name,
     volume_name,
 )
-from .documents import Unreadable, is_there, members, plan
+from .documents import Unreadable, bricks_guarded, is_there, members, plan
 from .errors import ActionError, ApiError
 from .gluster import Gluster
 from .kubernetes import Api, Object
@@ -181,7 +181,7 @@ class Executor:
         """Both are written before either is complained of: one that goes must not leave the other open."""
         going = []
         for path, found in self._guarded(node):
-            answer = found and self._annotate(node, path, found, _bricks(found) | bricks)
+            answer = found and self._annotate(node, path, found, bricks_guarded(found) | bricks)
             # Who deleted it before this write was not refused.
             if answer is None or "deletionTimestamp" in answer["metadata"]:
                 going.append(path.split("/")[-2])
@@ -195,7 +195,7 @@ class Executor:
         for path, found in self._guarded(node):
             if found is None:
                 continue
-            if expected is not None and not _bricks(found) <= proven:
+            if expected is not None and not bricks_guarded(found) <= proven:
                 raise ActionError(f"node {node} is guarded for another brick by now: observes again")
             self._annotate(node, path, found, frozenset())
 
@@ -306,8 +306,3 @@ class Executor:
 
 def _words(bricks: frozenset[str]) -> str:
     return " ".join(sorted(bricks))
-
-
-def _bricks(found: Object) -> frozenset[str]:
-    """What its guard names."""
-    return frozenset((found["metadata"].get("annotations") or {}).get(BRICKS_ANNOTATION, "").split())

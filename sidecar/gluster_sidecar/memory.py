@@ -104,7 +104,7 @@ class Memory:
         return replace(cluster, own=own)
 
     def _judge(self, volume: Volume, at: datetime) -> None:
-        """A task that could not move all files is begun again after a pause, which grows."""
+        """A task that could not move all files is started again after a pause, which grows."""
         tasks: list[tuple[Task | None, Step]] = [(volume.rebalance, StartRebalance(volume.name))]
         if volume.removal:
             tasks.append((volume.removal, StartRemoval(volume.name, volume.removal.bricks)))

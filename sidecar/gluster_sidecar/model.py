@@ -115,6 +115,11 @@ class Plan:
         """All nodes that it names."""
         return self.nodes | self.spares
 
+    @property
+    def is_read(self) -> bool:
+        """False of what stands for a plan that cannot be read (`documents.as_it_is`)."""
+        return bool(self.mark)
+
 
 @dataclass(frozen=True, slots=True)
 class Notes:

@@ -76,7 +76,7 @@ class Observer:
             plan = documents.plan(maps.get(PLAN_NAME))
         except documents.Unreadable as error:
             plan = documents.as_it_is(members)
-            unreadable.append(str(error))
+            unreadable.insert(0, str(error))  # what `up` waits for is said first
         notes, wrong = documents.notes(maps.get(STATUS_NAME))
         cluster = Cluster(
             at=datetime.now(UTC),  # noqa: TID251
@@ -162,13 +162,13 @@ class Observer:
         try:
             status = self.gluster.ask("volume", "status", volume.name)
             volume = parse.with_status(volume, status)
-            if volume.removal is not None:
+            if volume.removal is not None and volume.removal.state is TaskState.DONE:
                 words = ("volume", "remove-brick", volume.name, *volume.removal.bricks, "status")
-                answer = self.gluster.ask(*words)
-                if volume.removal.state is TaskState.DONE:
-                    hosts = {brick.host for brick in volume.bricks if brick.id in volume.removal.bricks}
-                    state, failures = parse.removal_result(answer, hosts, cluster.host(cluster.me))
-                    volume = replace(volume, removal=replace(volume.removal, state=state, failures=failures))
+                hosts = {brick.host for brick in volume.bricks if brick.id in volume.removal.bricks}
+                state, failures = parse.removal_result(
+                    self.gluster.ask(*words), hosts, cluster.host(cluster.me)
+                )
+                volume = replace(volume, removal=replace(volume.removal, state=state, failures=failures))
         except (ActionError, ObservationError) as error:
             log.warning("volume %s: %s", volume.name, error)
             return cluster

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import profiles
 from .actions import SetOption, trial
 from .contract import MemberKey, MemberState, SettledKey, StatusKey, format_left, format_nodes, node_of_host
 from .disk import Usage
 from .model import Brick, Cluster, Member, Plan, Pool, Volume
 from .planner import Decision, guard
 from .planner.gates import in_sync
+from .planner.growth import taken_back
 from .planner.look import in_a_pool, remember_a_volume
 from .planner.own import start_asked
 from .settings import Settings
@@ -145,8 +145,8 @@ def settled_document(cluster: Cluster, decision: Decision, failed: str = "") -> 
 
 def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
     """What the plan asks for and is not so yet, for a person."""
-    if not plan.mark:
-        yield next((line for line in cluster.unreadable), "the plan cannot be read")
+    if not plan.is_read:
+        yield next(iter(cluster.unreadable), "the plan cannot be read")
     held = {n for n, m in cluster.members.items() if m.held}
     if lacking := plan.named - held:
         yield f"nodes {format_nodes(lacking)} have no membership object"
@@ -171,9 +171,8 @@ def _missing(cluster: Cluster, plan: Plan) -> Iterator[str]:
         )
     # A machine that stays away holds no `up` once a spare has taken its place.
     stood_in_for = plan.nodes - holders if len(serving) >= len(plan.nodes) else frozenset[int]()
-    taken_back = cluster.notes.options - profiles.COMMON.keys() - plan.options.keys()
-    if volume and plan.mark and (kept := taken_back & volume.options.keys()):
-        yield f"options {', '.join(sorted(kept))} were taken back and are not reset yet"
+    if volume and (kept := taken_back(cluster, volume)):
+        yield f"options {', '.join(kept)} were taken back and are not reset yet"
     yield from _pods_missing(cluster, plan, stood_in_for)
 
 

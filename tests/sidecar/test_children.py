@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import time
 from pathlib import Path
 
 import pytest
 from gluster_sidecar import children
 from gluster_sidecar.children import NoAnswer, run
+
+from lab.waiting import wait_for
 
 
 def gone(pid: int) -> bool:
@@ -21,10 +22,7 @@ def gone(pid: int) -> bool:
 
 
 def await_end(pid: int) -> None:
-    end = time.monotonic() + 30
-    while not gone(pid):
-        assert time.monotonic() < end, f"{pid} lives"
-        time.sleep(0.01)
+    wait_for(f"{pid} ends", lambda: gone(pid), 30)
 
 
 def test_what_it_says_and_how_it_ends() -> None:

@@ -104,3 +104,15 @@ def test_under_a_plan_that_cannot_be_read_repairs_go_on_and_nothing_is_settled()
     said = report.settled_document(blind, decision)
     assert said["plan"] == ""
     assert said["settled"].startswith("the plan is odd")
+
+
+def test_under_a_plan_that_cannot_be_read_or_is_gone_options_stay_as_they_were_set() -> None:
+    """What it asks for is not known: its options would have been reset, and those of ours set over them."""
+    world = formed(1, 2)
+    world.options = {"performance.nl-cache": "on", "network.ping-timeout": "30"}
+    world.want(1, 2)
+    world.run()
+    cluster = world.cluster(1)
+    for plan in (documents.as_it_is(cluster.members), None):
+        steps = planner.plan(replace(cluster, plan=plan), Settings()).steps
+        assert not any(isinstance(step, do.ResetOption | do.SetOption | do.NoteOptions) for step in steps)

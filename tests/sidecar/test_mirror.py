@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 from gluster_sidecar.errors import ApiError
 from gluster_sidecar.kubernetes import Api, Mirror, Object
+
+from lab.waiting import wait_for
 
 
 def thing(name: str, version: int, **more: object) -> Object:
@@ -55,13 +56,6 @@ def mirror(script: Script) -> Iterator[Mirror]:
     script.events.put(None)
 
 
-def await_(what: str, condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.005)
-
-
 def names(mirror: Mirror) -> list[str] | None:
     known = mirror.known()
     return None if known is None else sorted(item["metadata"]["name"] for item in known)
@@ -70,20 +64,20 @@ def names(mirror: Mirror) -> list[str] | None:
 def test_it_follows_what_changes_and_asks_from_where_it_was(script: Script, mirror: Mirror) -> None:
     assert names(mirror) is None, "not listed yet"
     script.lists.put([thing("a", 1)])
-    await_("listed", lambda: names(mirror) == ["a"])
+    wait_for("listed", lambda: names(mirror) == ["a"], 30)
     script.events.put({"type": "ADDED", "object": thing("b", 101)})
     script.events.put({"type": "DELETED", "object": thing("a", 102)})
-    await_("followed", lambda: names(mirror) == ["b"])
+    wait_for("followed", lambda: names(mirror) == ["b"], 30)
     script.events.put({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "150"}}})
     script.events.put(None)
-    await_("watched again", lambda: script.asked == ["100", "150"])
+    wait_for("watched again", lambda: script.asked == ["100", "150"], 30)
 
 
 def test_a_version_that_is_too_old_has_all_listed_again(script: Script, mirror: Mirror) -> None:
     script.lists.put([thing("a", 1)])
     script.events.put({"type": "ERROR", "object": {"code": 410}})
     script.lists.put([thing("c", 2)])
-    await_("listed again", lambda: names(mirror) == ["c"])
+    wait_for("listed again", lambda: names(mirror) == ["c"], 30)
 
 
 @pytest.mark.parametrize(
@@ -100,17 +94,17 @@ def test_whatever_breaks_it_nobody_believes_it_until_it_is_listed_again(
     script: Script, mirror: Mirror, broken: Object | BaseException
 ) -> None:
     script.lists.put([thing("a", 1)])
-    await_("listed", lambda: names(mirror) == ["a"])
+    wait_for("listed", lambda: names(mirror) == ["a"], 30)
     script.events.put(broken)
-    await_("distrusted", lambda: names(mirror) is None)
+    wait_for("distrusted", lambda: names(mirror) is None, 30)
     script.lists.put([thing("b", 2)])
-    await_("trusted again", lambda: names(mirror) == ["b"])
+    wait_for("trusted again", lambda: names(mirror) == ["b"], 30)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_copy_whose_thread_has_ended_is_not_believed(script: Script, mirror: Mirror) -> None:
     script.lists.put([thing("a", 1)])
-    await_("listed", lambda: names(mirror) == ["a"])
+    wait_for("listed", lambda: names(mirror) == ["a"], 30)
     thread = next(t for t in threading.enumerate() if t.name == "watch /things")
     script.events.put(SystemExit())
     thread.join(30)

@@ -1,10 +1,10 @@
 """The one place that decides. Pure: a `Cluster` and `Settings` in, a `Decision` out.
 
 Two lists of rules. `OWN_RULES` are about this node alone and hold whoever acts. `RULES` are about the cluster
-and are asked in order; the first with something to say wins, so a rule may rely on all above it having had
-nothing to do. A decision holds only steps that are safe on what was observed; whatever depends on their
-result waits for the next look. A rule yields `Wait` only where going on would be unsafe, because it silences
-every rule below.
+and are asked in order; the first that has a step to take wins. A `Wait` silences every rule below it, so a
+rule may rely on all above it having had nothing to do, unless it concerns a part alone (`Wait.alone`): then
+the rules below go on, each by its own gates. So does a step that was refused and rests. A decision holds only
+steps that are safe on what was observed; whatever depends on their result waits for the next look.
 
 The laws (design.md, section 5) are kept by order and by gates:
 1. `stand_by` is first: nobody but server1 with the Lease gets past it.

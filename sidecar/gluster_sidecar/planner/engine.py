@@ -35,7 +35,7 @@ def first(rules: tuple[Rule, ...], cluster: Cluster, settings: Settings) -> Deci
     found = Decision("steady")
     for rule in rules:
         steps = tuple(rule(cluster, settings))
-        if resting := [s for s in steps if not isinstance(s, Wait) and trial(s) in cluster.own.resting]:
+        if resting := [s for s in steps if not isinstance(s, Wait) and rests(cluster, s)]:
             steps = (Wait(f"{words(resting[0])}: this was refused, and is tried again later", alone=True),)
         if not steps:
             continue

@@ -18,7 +18,7 @@ from gluster_sidecar.actions import (
     Wait,
 )
 from gluster_sidecar.contract import MemberState
-from gluster_sidecar.model import Cluster
+from gluster_sidecar.model import Cluster, Volume
 from gluster_sidecar.settings import Settings
 
 from . import guard
@@ -64,8 +64,11 @@ def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     volume = volume_of(cluster)
     if volume is None or (volume.started and not volume.all_online):
         return
-    wanted = {**profiles.COMMON, **(cluster.plan.options if cluster.plan else {})}
-    gone = sorted((cluster.notes.options - wanted.keys()) & volume.options.keys())
+    plan, noted = cluster.plan, cluster.notes.options
+    wanted = {**profiles.COMMON, **(plan.options if plan else {})}
+    if plan is None or not plan.is_read:  # what it asks for is not known: what was set for it stays
+        wanted = {key: value for key, value in wanted.items() if key not in noted}
+    gone = taken_back(cluster, volume)
     steps: list[Step] = [
         SetOption(volume.name, key, value)
         for key, value in sorted(wanted.items())
@@ -73,11 +76,19 @@ def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     ]
     steps += [ResetOption(volume.name, key) for key in gone]
     due = [step for step in steps if not rests(cluster, step)]
-    noted = frozenset({*wanted, *gone})
-    if due or cluster.notes.options != noted:
-        if cluster.notes.options != noted:
-            yield NoteOptions(noted)
-        yield from due
+    kept = frozenset({*wanted, *gone}) if plan and plan.is_read else noted | wanted.keys()
+    if kept != noted:
+        yield NoteOptions(kept)
+    yield from due
+
+
+def taken_back(cluster: Cluster, volume: Volume) -> list[str]:
+    """Keys of options that were set for the stack, and that its plan does not ask for any more."""
+    plan = cluster.plan
+    if plan is None or not plan.is_read:
+        return []
+    wanted = profiles.COMMON.keys() | plan.options.keys()
+    return sorted((cluster.notes.options - wanted) & volume.options.keys())
 
 
 def start_volume(cluster: Cluster, settings: Settings) -> Iterator[Step]:
