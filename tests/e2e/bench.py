@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from gluster_sidecar.contract import settled_mark
+from gluster_sidecar.contract import KIND_LABEL, settled_mark
 
 from lab.cluster import Lab
+from lab.errors import LabError
 
 ROOT = Path(__file__).resolve().parents[2]
+GLUSTER_PODS = ("get", "pods", "-l", "role=gluster", "-o", "name")
 PROJECT_FILES = (
     "__main__.py",
     "gluster_stack",
@@ -46,19 +49,17 @@ class Stack:
     project: Path
 
     def pulumi(self, *words: str, ok: bool = True) -> str:
-        done = subprocess.run(
-            ["pulumi", *words],
-            cwd=self.project,
-            env={**os.environ, **self.lab.environment()},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        if ok and done.returncode != 0:
-            pytest.fail(
-                f"pulumi {' '.join(words)}: {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
-            )
-        return done.stdout + done.stderr
+        """What it printed. One that takes ten minutes is ended by Ctrl-C, so that it leaves no lock."""
+        with self.start(*words) as process:
+            try:
+                output, _ = process.communicate(timeout=600)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGINT)
+                output, _ = process.communicate(timeout=120)
+                pytest.fail(f"pulumi {' '.join(words)}: not within 600 s\n{output[-6000:]}")
+        if ok and process.returncode != 0:
+            pytest.fail(f"pulumi {' '.join(words)}: {process.returncode}\n{output[-6000:]}")
+        return output
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Pulumi at work, for a test that interrupts it."""
@@ -137,6 +138,24 @@ class Stack:
     def brick(self, script: str, node: int = 1) -> str:
         """Runs a shell script beside a node's glusterd."""
         return self.kubectl("exec", self.pod(node), "-c", "glusterd", "--", "sh", "-c", script)
+
+    def as_it_is(self) -> str:
+        """What a person would look at first: the pods, our documents, what the sidecars said last."""
+        data = "jsonpath={range .items[*]}{.metadata.name}: {.data}{'\\n'}{end}"
+        return "\n".join(
+            self._try(*command)
+            for command in (
+                ("get", "pods", "-o", "wide"),
+                ("get", "configmaps", "-l", KIND_LABEL, "-o", data),
+                *(("logs", pod, "-c", "sidecar", "--tail=20") for pod in self._try(*GLUSTER_PODS).split()),
+            )
+        )
+
+    def _try(self, *words: str) -> str:
+        try:
+            return self.kubectl(*words)
+        except LabError as error:
+            return f"{error}\n"
 
     def objects(self) -> str:
         kinds = (

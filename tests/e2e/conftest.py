@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,3 +37,15 @@ def empty_objects(lab: Lab) -> str:
 @pytest.fixture(scope="session")
 def stack(lab: Lab, empty_objects: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     return new_stack(lab, tmp_path_factory.mktemp("project"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure says how the cluster was, for it is gone when somebody reads of it."""
+    report = yield
+    stack = item.funcargs.get("stack")
+    if report.failed and isinstance(stack, Stack):
+        report.sections.append(("the cluster", stack.as_it_is()))
+    return report

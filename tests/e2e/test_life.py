@@ -165,6 +165,8 @@ def test_the_machine_of_server1_loses_its_power(stack: Stack, written: dict[str,
     finally:
         stack.lab.power_on(machine)
     wait_for("its pod is ready again", lambda: stack.ready(stack.pod(server1)))
+    # Kubernetes may not have noticed that it was away; the next test loses a disk, which is another failure.
+    wait_for("all copies are whole", lambda: stack.whole() == 4)
     assert checksums(stack) == written
 
 
