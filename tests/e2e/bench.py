@@ -20,6 +20,8 @@ from lab.errors import LabError
 
 ROOT = Path(__file__).resolve().parents[2]
 GLUSTER_PODS = ("get", "pods", "-l", "role=gluster", "-o", "name")
+CLIENT_PODS = ("get", "pods", "-l", "name=gluster-client", "-o", "name")
+CLIENT = "hostname; cat /etc/hosts; grep -h '^\\[.*] [WE] ' /var/log/glusterfs/clients/*.log | tail -n 60"
 PROJECT_FILES = (
     "__main__.py",
     "gluster_stack",
@@ -140,7 +142,7 @@ class Stack:
         return self.kubectl("exec", self.pod(node), "-c", "glusterd", "--", "sh", "-c", script)
 
     def as_it_is(self) -> str:
-        """What a person would look at first: the pods, our documents, what the sidecars said last."""
+        """What a person would look at first: the pods, our documents, what sidecars and clients said last."""
         data = "jsonpath={range .items[*]}{.metadata.name}: {.data}{'\\n'}{end}"
         return "\n".join(
             self._try(*command)
@@ -148,6 +150,7 @@ class Stack:
                 ("get", "pods", "-o", "wide"),
                 ("get", "configmaps", "-l", KIND_LABEL, "-o", data),
                 *(("logs", pod, "-c", "sidecar", "--tail=20") for pod in self._try(*GLUSTER_PODS).split()),
+                *(("exec", pod, "--", "sh", "-c", CLIENT) for pod in self._try(*CLIENT_PODS).split()),
             )
         )
 

@@ -220,3 +220,15 @@ def test_an_up_ended_anywhere_beside_a_writer_loses_no_file(
         go_on(two, monkeypatch)
     assert two.settled() == ("1,2" if final["nodeCount"] == 2 else "1,2,3,4")
     two.pulumi("preview", "--expect-no-changes")
+
+
+def test_all_that_was_set_is_taken_back(two: Stack) -> None:
+    """Also options and spares; what the next tests begin with."""
+    for key in CHOICES:
+        two.pulumi("config", "rm", key)
+    two.set(nodeCount=2)
+    two.up()
+    assert two.settled() == "1,2"
+    assert "features.cache-invalidation" not in two.gluster("volume", "info", "data")
+    complete(two, "first", "second", "third", "fourth")
+    two.pulumi("preview", "--expect-no-changes", "--refresh")

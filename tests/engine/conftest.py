@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,21 @@ __all__ = ["installed", "plane", "programs"]
 
 
 @pytest.fixture
-def project(plane: ControlPlane, installed: tuple[Path, Path], tmp_path: Path) -> Iterator[Project]:
-    """In a namespace that no other test has: what a test leaves is in nobody's way."""
-    made = Project(tmp_path / "project", *installed, plane, namespace=f"test-{secrets.token_hex(3)}")
-    with made.agent():
-        yield made
+def new_project(
+    plane: ControlPlane, installed: tuple[Path, Path], tmp_path: Path
+) -> Iterator[Callable[[], Project]]:
+    """Makes one in a namespace that no other has: what a test leaves is in nobody's way."""
+    with ExitStack() as stack:
+
+        def make() -> Project:
+            name = f"test-{secrets.token_hex(3)}"
+            made = Project(tmp_path / name, *installed, plane, namespace=name)
+            stack.enter_context(made.agent())
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def project(new_project: Callable[[], Project]) -> Project:
+    return new_project()

@@ -1,7 +1,10 @@
 """`up` ended by Ctrl-C and by `kill -9` after each of its events; then the settings are kept or taken back.
 
+Each case goes on with the stack that the case before has left, so what accumulates is tested too.
 `STORM_ROUNDS=all` ends it after every event of every scenario by both; a number takes as many of these,
-evenly spread. `STORM_ONLY=12,40` takes those of these numbers. What the next `up` is told is drawn.
+evenly spread. `STORM_ONLY=12,40` takes those of these numbers. `STORM_LANES` stacks share them
+(`-n` as many).
+What the next `up` is told is drawn.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ import os
 import random
 import signal
 import subprocess
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import pytest
 from gluster_sidecar import contract
@@ -22,14 +26,20 @@ from tests.standins.workbench import Done
 
 pytestmark = pytest.mark.lab
 
-SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "growth": ({"nodeCount": 2}, {"nodeCount": 4}),
-    "shrink": ({"nodeCount": 4}, {"nodeCount": 2}),
-    "roll": ({"sleepSeconds": 5}, {"sleepSeconds": 7}),
-    "growth and roll": ({"nodeCount": 2, "sleepSeconds": 5}, {"nodeCount": 4, "sleepSeconds": 7}),
-    "shrink and option": ({"nodeCount": 4, "profile": "general"}, {"nodeCount": 2, "profile": "small-files"}),
+START: Final = {"nodeCount": 2, "sleepSeconds": 5, "profile": "general"}
+FLIPPED: Final[dict[str, dict[Any, Any]]] = {
+    "nodeCount": {2: 4, 4: 2},
+    "sleepSeconds": {5: 7, 7: 5},
+    "profile": {"general": "small-files", "small-files": "general"},
 }
-"""Settings before and after."""
+SCENARIOS: Final = {
+    "growth": (2, ("nodeCount",)),
+    "shrink": (4, ("nodeCount",)),
+    "roll": (2, ("sleepSeconds",)),
+    "growth and roll": (2, ("nodeCount", "sleepSeconds")),
+    "shrink and option": (4, ("nodeCount", "profile")),
+}
+"""How many nodes there are before, and which settings change together."""
 EVENTS = {"growth": 56, "shrink": 86, "roll": 8, "growth and roll": 66, "shrink and option": 86}
 """How many lines an `up` prints, one for each step of the engine that begins or ends."""
 CASES = [
@@ -38,6 +48,7 @@ CASES = [
     for after in range(count)
     for number in (signal.SIGINT, signal.SIGKILL)
 ]
+LANES: Final = int(os.environ.get("STORM_LANES", "1"))
 
 
 def chosen() -> list[int]:
@@ -61,18 +72,8 @@ def patient(project: Project, *flags: str) -> Done:
     return Done(process.returncode, text)
 
 
-@pytest.mark.parametrize("case", chosen())
-def test_an_up_ended_after_any_event_costs_nothing_and_the_next_settles_it(
-    project: Project, case: int
-) -> None:
-    name, number, events = CASES[case]
-    before, after = SCENARIOS[name]
-    chance = random.Random(case)
-    flags, back = chance.choice(((), ("--refresh=false",))), chance.random() < 0.5
-    print(f"{name}, {number.name} after {events} events, {'taken back' if back else 'kept'}, {flags}")
-    project.configure(**{"nodeCount": 2, "sampleApp": False} | before)
-    project.go().ok()
-    project.configure(**after)
+def ended_after(project: Project, events: int, number: signal.Signals) -> str:
+    """What an `up` still said that was ended after so many events."""
     with project.start("up", "--skip-preview") as process:
         assert process.stdout
         told = (
@@ -83,11 +84,12 @@ def test_an_up_ended_after_any_event_costs_nothing_and_the_next_settles_it(
                 os.killpg(process.pid, number)
                 break
         text, _ = process.communicate(timeout=120)
-    print(text)
-    assert "Traceback" not in text
     project.cancel()  # also after Ctrl-C: one in the very last moment of `up` leaves the lock
-    final = {"nodeCount": 2} | (before if back else after)
-    project.configure(**final)
+    return text
+
+
+def settle(project: Project, flags: tuple[str, ...]) -> None:
+    """What a person does next, as docs/operations.md says."""
     done = patient(project, *flags)
     if done.status and "disks/" in done.text and "already exists" in done.text:
         # Created by a Pulumi that was killed before it knew: blank, as docs/operations.md says.
@@ -99,4 +101,52 @@ def test_an_up_ended_after_any_event_costs_nothing_and_the_next_settles_it(
         take_over(project)
     if done.status or flags:  # one that looked at nothing believed an old state
         project.go().ok()
+
+
+def run(project: Project, case: int, at: dict[str, Any]) -> dict[str, Any]:
+    """One case, on a stack that is settled with the settings `at`; those that it ends with."""
+    name, number, events = CASES[case]
+    before = at | {"nodeCount": SCENARIOS[name][0]}
+    if before != at:
+        project.configure(**before)
+        project.go().ok()
+    after = before | {key: FLIPPED[key][before[key]] for key in SCENARIOS[name][1]}
+    chance = random.Random(case)
+    flags, back = chance.choice(((), ("--refresh=false",))), chance.random() < 0.5
+    print(
+        f"case {case}: {name}, {number.name} after {events} events,",
+        f"{'taken back' if back else 'kept'}, {flags}",
+        flush=True,
+    )
+    project.configure(**after)
+    text = ended_after(project, events, number)
+    print(text)
+    assert "Traceback" not in text
+    final = before if back else after
+    project.configure(**final)
+    settle(project, flags)
     holds(project, final["nodeCount"])
+    return final
+
+
+@pytest.mark.parametrize("lane", range(LANES))
+def test_an_up_ended_after_any_event_costs_nothing_and_the_next_settles_it(
+    new_project: Callable[[], Project], lane: int
+) -> None:
+    project, at, failed = None, START, list[str]()
+    left = chosen()[lane::LANES]
+    while left:
+        if project is None:
+            project, at = new_project(), START
+            project.configure(sampleApp=False, **at)
+            project.go().ok()
+        # The next that starts where the last has ended, if there is one.
+        case = next((c for c in left if SCENARIOS[CASES[c][0]][0] == at["nodeCount"]), left[0])
+        left.remove(case)
+        try:
+            at = run(project, case, at)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            print(f"case {case} failed: {error}", flush=True)
+            failed.append(str(case))
+            project = None
+    assert not failed, f"STORM_ONLY={','.join(failed)}"

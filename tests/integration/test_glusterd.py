@@ -82,6 +82,9 @@ def test_a_change_of_mind_keeps_the_nodes(pool: Pool, sums: dict[str, str]) -> N
     pool.want(1, 2, 3, 4)
     pool.settled(1, 2, 3, 4)
     assert len(bricks(pool)) == 4
+    spread(
+        pool
+    )  # a listing misses a file that moves from a set not yet read to one that has been (seen, 11.1)
     assert read(pool) == sums
 
 
