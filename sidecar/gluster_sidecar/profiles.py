@@ -19,10 +19,6 @@ COMMON: Final[Mapping[str, str]] = MappingProxyType(
         "network.ping-timeout": "10",
         # ... and give up on bytes that are not acknowledged after this long: 5.3 to 5.5 s measured.
         "client.tcp-user-timeout": "5",
-        # With it on, as it is by default, a client believes the set that a name hashes to when that says "no
-        # such file", and asks no other: after growth clients missed up to a third of the files for minutes,
-        # which were on the set they had been on before (seen on 11.1, with a roll beside the growth).
-        "cluster.lookup-optimize": "off",
     }
 )
 
