@@ -40,10 +40,13 @@ class Answer:
     errors: str
 
 
-def run(command: Sequence[str], seconds: float, most: int = ANSWER_BYTES) -> Answer:
+def run(
+    command: Sequence[str], seconds: float, most: int = ANSWER_BYTES, *, holds: Sequence[int] = ()
+) -> Answer:
     """Runs a program in a session of its own, without input, for at most so many `seconds`. When it has
     ended, or its time is over, or it has said more than `most` bytes, what is left of its group is killed.
 
+    `holds`: descriptors that the program has open until it is gone, though it may not die when it is killed.
     Bytes that are no UTF-8 are replaced. Raises NoAnswer.
     """
     try:
@@ -53,6 +56,7 @@ def run(command: Sequence[str], seconds: float, most: int = ANSWER_BYTES) -> Ans
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=holds,
         )
     except OSError as error:
         raise NoAnswer(str(error)) from error

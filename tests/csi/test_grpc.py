@@ -66,7 +66,7 @@ class Driver:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
-        return stub(asked, timeout=30, wait_for_ready=True)
+        return stub(asked, timeout=120, wait_for_ready=True)  # as the kubelet
 
     def publish(self, **fields: Any) -> Any:
         return self.call(serve.NODE, publish_request(**fields), csi.NodePublishVolumeResponse)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gluster_sidecar import children
+from gluster_sidecar import filesystem
 
 from . import mounts, options
 from .errors import Code, Refusal
@@ -21,36 +21,63 @@ log = logging.getLogger(__name__)
 START_SECONDS: Final = 60
 """The kubelet gives a publish two minutes."""
 STOP_SECONDS: Final = 10
-LOOK_SECONDS: Final = 10
+KILL_SECONDS: Final = 5
+"""How long a killed process may take to be gone: one that hangs in the kernel stays."""
+LOOK_SECONDS: Final = 10.0
 LOG_BYTES: Final = 8_000_000
 _NO_VOLUME: Final = "failed to fetch volume file"
 
 
-def answers(path: str, seconds: float = LOOK_SECONDS) -> str | None:
-    """None if the file system at `path` answers, else what is wrong with it.
-
-    In a process of its own: a look at a mount whose servers are silent may take for ever.
-    """
-    try:
-        done = children.run(["stat", "-f", path], seconds)
-    except children.NoAnswer as error:
-        return f"no answer within {seconds:.0f} s: {error}"
-    return None if done.status == 0 else done.errors.strip()
-
-
 class Client:
-    """Not thread-safe: its owner holds `lock` around all but looking."""
+    """Not thread-safe: whoever starts, ends or mounts it holds `lock`, and never for longer than that takes
+    when nothing answers. `key`: names it on this machine. `turn`: held by whatever process looks into its
+    mount, see `filesystem`.
+    """
 
-    def __init__(self, volume: str, chosen: Sequence[str], place: Path, logs: Path) -> None:
+    def __init__(self, key: str, volume: str, chosen: Sequence[str], place: Path, logs: Path) -> None:
+        self.key = key
         self.volume = volume
-        self.place = place
+        self.place = place / key
+        self.turn = place / f"{key}.turn"
         self.lock = threading.Lock()
         self._arguments = options.arguments(chosen)
-        self._log = logs / f"{place.name}.log"
+        self._log = logs / f"{key}.log"
+        self._silent: float | None = None
+        self._left: subprocess.Popen[bytes] | None = None
+        self.asked = 0.0
+        """When a call wanted it last, by the monotonic clock."""
         self.pause = 0.0
         """Seconds before it is started again."""
         self.process: subprocess.Popen[bytes] | None = None
         """The one that runs, or ended by itself; None once it was ended on purpose."""
+
+    # -- whether it hangs
+
+    def is_silent(self) -> bool:
+        """Whether it did not answer when it was asked last."""
+        return self._silent is not None
+
+    def went_silent(self) -> Refusal:
+        """To be called when it did not answer in time; what to tell whoever waits for it."""
+        if self._silent is None:
+            self._silent = time.monotonic()
+            log.error("volume %s does not answer: %s", self.volume, self._who())
+        age = time.monotonic() - self._silent
+        return Refusal(
+            Code.UNAVAILABLE,
+            f"volume {self.volume} does not answer, for {age:.0f} s now ({self._who()}): `gluster volume"
+            f" status {self.volume}` in a storage pod shows whether its bricks run; if all of them do, delete"
+            " the gluster-client pod of this machine, which restarts the clients of all pods here",
+        )
+
+    def answered(self) -> None:
+        if self._silent is not None:
+            log.info("volume %s answers again", self.volume)
+        self._silent = None
+
+    def _who(self) -> str:
+        process = self.process
+        return f"client process {process.pid}" if process else f"its client said: {self.last_words()}"
 
     def device(self) -> str | None:
         """Number of the file system it serves now; None if it serves none."""
@@ -71,6 +98,12 @@ class Client:
 
     def _begin(self, servers: Sequence[str]) -> subprocess.Popen[bytes]:
         self.stop()
+        if self._left is not None:
+            raise Refusal(
+                Code.UNAVAILABLE,
+                f"volume {self.volume}: its former client, process {self._left.pid}, was killed and does not"
+                " end: it waits for a disk or a device of this machine; if that lasts, restart the machine",
+            )
         self.place.mkdir(parents=True, exist_ok=True)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_bytes(b"")
@@ -89,13 +122,16 @@ class Client:
 
     def _await(self, process: subprocess.Popen[bytes]) -> None:
         end = time.monotonic() + START_SECONDS
-        wrong: str | None = "not mounted yet"
+        wrong = "not mounted yet"
         while time.monotonic() < end:
             if process.poll() is not None:
                 raise self._why_ended()
             if self.device() is not None:
-                wrong = answers(str(self.place), max(0.1, end - time.monotonic()))
-                if wrong is None:
+                try:
+                    filesystem.ask(str(self.place), max(0.1, end - time.monotonic()), self.turn)
+                except filesystem.Unavailable as error:
+                    wrong = str(error)
+                else:
                     return
             time.sleep(0.05)
         raise Refusal(Code.UNAVAILABLE, f"volume {self.volume} does not answer: {wrong}; {self.last_words()}")
@@ -118,21 +154,33 @@ class Client:
         return errors[-1].rpartition("] ")[2].strip() if errors else "it said nothing"
 
     def stop(self) -> None:
-        """Ends the process, which flushes first, and takes its mount away."""
+        """Ends the process, which flushes first, and takes its mount away. One that cannot be ended is
+        remembered: there never is a second one beside it."""
         process, self.process = self.process, None
+        self._left = self._left if self._left and self._left.poll() is None else None
         if process is not None and process.poll() is None:
             process.terminate()
             try:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                log.error("volume %s: client process %d does not end and is killed", self.volume, process.pid)
+                self._left = None if _killed(process) else process
         mounts.clear(str(self.place))
 
     def trim_log(self) -> None:
         """The process appends, so what was said before can be cut off under its feet."""
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
             os.truncate(self._log, 0)
+
+
+def _killed(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it is gone."""
+    process.kill()
+    try:
+        process.wait(KILL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 Servers = Callable[[], Sequence[str]]

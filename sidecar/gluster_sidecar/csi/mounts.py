@@ -87,8 +87,9 @@ def bind(source: str, target: str, *, read_only: bool, scratch: Path) -> None:
     if not read_only:
         _mount(source, target, None, _BIND, None)
         return
-    scratch.mkdir(parents=True, exist_ok=True)
     aside = str(scratch)
+    clear(aside)  # of one that was killed in the middle
+    scratch.mkdir(parents=True, exist_ok=True)
     _mount(source, aside, None, _BIND, None)
     try:
         _mount("none", aside, None, _REMOUNT | _BIND | _READ_ONLY, None)

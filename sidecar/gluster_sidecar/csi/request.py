@@ -37,6 +37,13 @@ class Use:
     group: int | None = None
     """The pod's fsGroup."""
 
+    def words(self) -> str:
+        """For a person."""
+        where = f"{self.volume}/{self.directory}".rstrip("/")
+        more = ["read-only"] if self.read_only else [] if self.group is None else [f"fsGroup {self.group}"]
+        how = ", ".join([self.volume_id, *more, *self.options])
+        return f"{where} ({how})"
+
     def to_json(self) -> dict[str, Any]:
         """Without what nobody asked for: a holder is often older than the plugin, and knows less."""
         usual = {field.name: field.default for field in fields(self)}

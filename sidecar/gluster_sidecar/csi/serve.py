@@ -12,6 +12,7 @@ import grpc
 
 from .errors import Refusal
 from .node import Identity, Node, unsupported
+from .patience import WORKERS
 from .proto import csi_pb2 as csi
 from .proto import pluginregistration_pb2 as registration
 
@@ -69,7 +70,7 @@ def server(path: Path, services: Mapping[str, Mapping[str, Method]]) -> grpc.Ser
     """Serves at `path` until `stop`. Raises OSError or RuntimeError if that cannot be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # left by a predecessor; the kubelet takes note of the new one
-    made = grpc.server(ThreadPoolExecutor(max_workers=10, thread_name_prefix=path.name))
+    made = grpc.server(ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix=path.name))
     for service, methods in services.items():
         handlers = {name: _handler(name, *method) for name, method in methods.items()}
         made.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
