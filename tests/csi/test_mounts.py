@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -374,6 +375,19 @@ def test_a_lost_record_takes_no_mount_away(pods: Any, machine: Machine) -> None:
     machine.start_holder()
     pod.publish()  # as the kubelet does when it is started again
     assert container.shell("ls /mnt/volume").returncode == 0
+
+
+def test_a_record_of_another_version_is_gone_on_from(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    container = pod.container()
+    machine.kill_holder()
+    record = machine.root / "var/lib/kubelet/plugins/default.gluster-stack.dev/published.json"
+    uses = json.loads(record.read_text())
+    uses[pod.target]["color"] = "green"
+    record.write_text(json.dumps({**uses, f"{pod.target}-other": {"volume": 7}}))
+    machine.start_holder()
+    wait_for("it is mounted again", lambda: container.shell("ls /mnt/volume").returncode == 0)
+    assert list(json.loads(record.read_text())) == [pod.target], "nothing is mounted at the other"
 
 
 # --- stats

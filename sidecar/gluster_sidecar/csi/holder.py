@@ -48,6 +48,9 @@ class Holder:
                 waiting.add(self._clients.of(use))
             else:
                 self._record.drop(target)  # the machine was started anew since: the kubelet publishes
+        for target in self._record.aside():
+            if not is_ours(mounts.at(target)):
+                self._record.drop(target)
         for client in waiting:
             self._clients.revive(client)
 

@@ -23,6 +23,18 @@ _GROUP: Final = re.compile(r"[0-9]{1,9}")
 _LONGEST_NAME: Final = 255
 
 
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "volume_id": (str,),
+    "volume": (str,),
+    "directory": (str,),
+    "make_directory": (bool,),
+    "options": (list,),
+    "read_only": (bool,),
+    "group": (int, type(None)),
+}
+"""Of the members of a Use in JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """What one target path shows."""
@@ -59,6 +71,29 @@ class Use:
                 " its DaemonSet makes one of the new version",
             )
         return cls(**{**found, "options": tuple(found.get("options", ()))})
+
+    @classmethod
+    def recorded(cls, found: object) -> tuple[Use, list[str]]:
+        """What a holder of any version wrote down, and the fields that this one does not know. Raises
+        Refusal for what none can have written."""
+        if not isinstance(found, dict):
+            raise invalid(f"not an object: {found!r}")
+        known = {field.name for field in fields(cls)}
+        words = {name: value for name, value in found.items() if name in known}
+        for name, value in words.items():
+            if type(value) not in _TYPES[name]:
+                raise invalid(f"{name}: {value!r}")
+        for name in ("volume_id", "volume"):
+            if not words.get(name):
+                raise invalid(f"{name} is missing")
+        flags = words.get("options", [])
+        if not all(isinstance(flag, str) for flag in flags):
+            raise invalid(f"options: {flags!r}")
+        use = cls(**{**words, "options": options.normal(flags)[0]})
+        if not _VOLUME.fullmatch(use.volume):
+            raise invalid(f"volume: {use.volume!r} is no name of a GlusterFS volume")
+        _directory(use.directory)
+        return use, sorted(found.keys() - known)
 
 
 def read(
