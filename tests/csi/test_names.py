@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +37,8 @@ class Cluster:
             raise ApiError("away")
         return found
 
-    def names(self, file: Path) -> Names:
-        return Names(Settings(), lambda: self._of(self.pods), lambda: self._of(self.slices), file)
+    def names(self, file: Path, *more: Any) -> Names:
+        return Names(Settings(), lambda: self._of(self.pods), lambda: self._of(self.slices), file, *more)
 
 
 def lines(file: Path) -> list[str]:
@@ -99,15 +102,79 @@ def test_an_address_that_is_not_ready_serves_nobody() -> None:
     assert names.serving([away, entry("10.0.0.2"), {"endpoints": None}]) == ["10.0.0.2"]
 
 
-def test_those_who_answer_are_asked_first(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Probes:
+    """Who answers, and who was asked."""
+
+    def __init__(self, alive: Callable[[str], bool] = lambda name: True) -> None:
+        self.alive, self.asked = alive, list[str]()
+
+    def __call__(self, name: str) -> bool:
+        self.asked.append(name)
+        return self.alive(name)
+
+
+def member(number: int) -> str:
+    return f"gluster-{number}.default.svc.cluster.local"
+
+
+def started(file: Path, members: int, serving: int, probes: Probes, seed: int = 1) -> Names:
+    """Of a holder that knows so many members, the first of which serve."""
     cluster = Cluster()
-    cluster.pods = [pod(n, f"10.0.0.{n}") for n in (1, 2, 3)]
-    found = cluster.names(file)
+    cluster.pods = [pod(n, f"10.0.{n // 250}.{n % 250}") for n in range(1, members + 1)]
+    cluster.slices = [entry(*(f"10.0.{n // 250}.{n % 250}" for n in range(1, serving + 1)))]
+    found = cluster.names(file, probes, random.Random(seed))
     found.refresh()
-    monkeypatch.setattr(names, "_answers", lambda name: name.startswith("gluster-2."))
-    assert found.servers() == [
-        "gluster-2.default.svc.cluster.local",
-        SERVICE,
-        "gluster-1.default.svc.cluster.local",
-        "gluster-3.default.svc.cluster.local",
-    ]
+    return found
+
+
+def test_those_who_answer_are_named_first(file: Path) -> None:
+    servers = started(file, 3, 3, Probes(lambda name: name == member(2))).servers()
+    assert servers[0] == member(2)
+    assert sorted(servers[1:]) == sorted([SERVICE, member(1), member(3)])
+
+
+def test_while_nobody_is_known_to_serve_the_service_is_asked(file: Path) -> None:
+    assert started(file, 2, 0, Probes()).servers()[0] == SERVICE
+    assert started(file, 0, 0, Probes()).servers() == [SERVICE, member(1), member(2)]
+
+
+def test_those_who_serve_are_named_and_no_others(file: Path) -> None:
+    """One that has not joined yet knows no volume, and a client that asks it ends."""
+    servers = started(file, 6, 2, Probes()).servers()
+    assert sorted(servers) == sorted([member(1), member(2), SERVICE])
+    assert servers[-1] == SERVICE
+
+
+def test_of_a_thousand_members_a_start_asks_few_and_starts_are_spread(file: Path) -> None:
+    named = set[str]()
+    for seed in range(40):
+        probes = Probes()
+        servers = started(file, 1000, 1000, probes, seed).servers()
+        assert len(probes.asked) <= names.MOST_ASKED
+        assert len(servers) == len(set(servers)) == names.MOST_NAMED
+        assert SERVICE in servers, "the way to all the others"
+        named |= set(servers)
+    assert len(named) > 200
+
+
+def test_members_that_do_not_answer_are_named_after_all_others(file: Path) -> None:
+    servers = started(file, 1000, 1000, Probes(lambda name: name == SERVICE)).servers()
+    assert servers[0] == SERVICE
+    assert len(servers) == names.MOST_NAMED
+
+
+def test_a_name_that_is_resolved_without_end_holds_no_start_up(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resolver knows no deadline."""
+    monkeypatch.setattr(names, "PROBE_SECONDS", 0.05)
+    resolved = threading.Event()
+    probes = Probes(lambda name: name != member(2) and resolved.wait())
+    found = started(file, 3, 3, probes)
+    try:
+        for _ in range(5):
+            assert len(found.servers()) == 4
+        assert sorted(set(probes.asked) - {member(2)}) == sorted([SERVICE, member(1), member(3)])
+        assert all(probes.asked.count(name) == 1 for name in set(probes.asked) - {member(2)})
+    finally:
+        resolved.set()

@@ -8,10 +8,11 @@ sidecars; when the API is down, too, the last ones known stay.
 from __future__ import annotations
 
 import logging
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +26,12 @@ from gluster_sidecar.settings import Settings
 log = logging.getLogger(__name__)
 
 PROBE_SECONDS: Final = 2.0
-_MOST: Final = 8
+_RESOLVE_SECONDS: Final = 1.0
+"""The resolver knows no deadline: it is left behind after this."""
+MOST_NAMED: Final = 8
 """Servers named to one client: each dead one that it tries costs it 3 s or more."""
+MOST_ASKED: Final = 16
+"""Servers that one start asks whether they answer, all at once."""
 _BEGIN: Final = "# gluster-client: members with a running brick"
 _END: Final = "# gluster-client: end"
 
@@ -72,8 +77,19 @@ def with_service(text: str, name: str, behind: Sequence[str]) -> str:
 class Names:
     """Thread-safe."""
 
-    def __init__(self, settings: Settings, pods: Objects, slices: Objects, file: Path = hosts.FILE) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pods: Objects,
+        slices: Objects,
+        file: Path = hosts.FILE,
+        answers: Callable[[str], bool] | None = None,
+        lot: random.Random | None = None,
+    ) -> None:
         self._settings, self._pods, self._slices, self._file = settings, pods, slices, file
+        self._answers, self._lot = answers or _answers, lot or random.Random()
+        self._pool = ThreadPoolExecutor(max_workers=2 * MOST_ASKED, thread_name_prefix="probe")
+        self._asked: dict[str, Future[bool]] = {}
         self._lock = threading.Lock()
         self._nodes: Mapping[int, str] = {}
         self._behind: Sequence[str] = ()
@@ -93,19 +109,37 @@ class Names:
                 log.info("members: %s; serving: %s", dict(self._nodes), list(self._behind))
 
     def servers(self) -> list[str]:
-        """The clients' Service and its backups, those that answer now before those that do not.
+        """The clients' Service and some members that serve, drawn by lot so that the clients of a large
+        cluster do not all hang on the same few; those that answer now before those that do not.
 
         Without this order a client that begins with a machine without power waits for TCP to give up,
-        for two minutes.
+        for two minutes. A member that does not serve may know no volume yet, and the client would end.
         """
         with self._lock:
-            nodes = sorted(self._nodes) or [1, 2]
-        names = [service_name(self._settings), *(host_name(n, self._settings.namespace) for n in nodes)]
-        with ThreadPoolExecutor(max_workers=16) as pool:
-            alive = list(pool.map(_answers, names))
-        return [name for _, name in sorted(zip(alive, names, strict=True), key=lambda pair: not pair[0])][
-            :_MOST
-        ]
+            serving = [node for node, address in self._nodes.items() if address in self._behind]
+            nodes = serving or sorted(self._nodes) or [1, 2]
+        service = service_name(self._settings)
+        drawn = (
+            self._lot.sample(nodes, min(len(nodes), MOST_ASKED - 1)) if serving else nodes[: MOST_ASKED - 1]
+        )
+        members = [host_name(node, self._settings.namespace) for node in drawn]
+        alive = self._alive([service, *members])
+        best = sorted(members, key=lambda name: name not in alive)[: MOST_NAMED - 1]
+        names = [*best, service] if serving else [service, *best]
+        return sorted(names, key=lambda name: name not in alive)
+
+    def _alive(self, names: Sequence[str]) -> set[str]:
+        """Those that answer in time. One that has not answered yet to a start before is not asked again."""
+        with self._lock:
+            self._asked = {name: one for name, one in self._asked.items() if not one.done()}
+            for name in names:
+                if name not in self._asked:
+                    self._asked[name] = self._pool.submit(self._answers, name)
+            asked = {name: self._asked[name] for name in names}
+        wait(asked.values(), PROBE_SECONDS + _RESOLVE_SECONDS)
+        for one in asked.values():
+            one.cancel()  # if it waits for a thread yet
+        return {name for name, one in asked.items() if one.done() and not one.cancelled() and one.result()}
 
 
 def _known(objects: Objects) -> list[Object]:
