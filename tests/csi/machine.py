@@ -3,7 +3,8 @@
 A mount, process and network namespace over the image's root file system; no Kubernetes, so the test
 plays the kubelet and the containers. What it does not imitate: propagation between the mount namespaces
 of two pods (the lab has it); here holder and machine are one, and a "container" is a namespace of its
-own that gets mounts from it.
+own that gets mounts from it. All of it is shared, as runc makes the root of a container that has a
+Bidirectional mount.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ ip link set lo up
 echo "127.0.0.1 localhost member" > etc/hosts
 mkdir -p old; pivot_root . old
 exec /bin/bash -c '
-umount -l /old; mount --make-rshared /var/lib/kubelet
+umount -l /old; mount --make-rshared /
 mkdir -p /run/gluster /var/log/glusterfs/bricks
 glusterd
 export GLUSTER_CSI_MACHINE=kn1 PYTHONDONTWRITEBYTECODE=1
@@ -218,11 +219,9 @@ class Machine:
     def container(self, target: str, *, propagation: str) -> Container:
         """`propagation`: rslave as HostToContainer, rprivate as None."""
         script = (
-            f"cd /; mkdir -p /mnt/volume; mount --rbind {target} /mnt/volume; mount --make-rprivate /;"
-            "exec sleep infinity"
+            f"cd /; mkdir -p /mnt/volume; mount --make-rslave /; mount --rbind {target} /mnt/volume;"
+            f"mount --make-{propagation} /mnt/volume; exec sleep infinity"
         )
-        if propagation == "rslave":
-            script = script.replace("mount --make-rprivate /;", "mount --make-rslave /;")
         process = subprocess.Popen(
             [
                 *("nsenter", "-t", str(self.init()), "--mount", "--net", "--pid", "--root"),

@@ -57,6 +57,9 @@ class Pod:
         lines = self.machine.shell("cat /proc/self/mountinfo").splitlines()
         return [line.split(" - ")[1].split()[0] for line in lines if line.split()[4] == self.target]
 
+    def answers(self) -> bool:
+        return self.machine.enter(self.machine.init(), f"ls {self.target}").returncode == 0
+
     def is_there(self) -> bool:
         return self.machine.shell(f"test -e {self.target} && echo yes || echo no") == "yes\n"
 
@@ -298,7 +301,8 @@ def test_a_dead_client_is_an_error_and_never_the_bare_folder(
         (old,) = machine.clients()
         machine.kill_clients()
         wait_for("another client runs", partial(has_new_client, machine, old))
-        wait_for("it is laid on top", partial(has_layers, pod, 3 + round_))
+        wait_for("it is laid on top", pod.answers)
+        assert len(pod.layers()) == (3 + round_ if propagation == "rslave" else 3)
         fresh = pod.container(propagation)
         assert fresh.shell("ls /mnt/volume").returncode == 0, "a container that is started again has it"
     reached = container.shell("ls /mnt/volume").returncode == 0
@@ -317,6 +321,45 @@ def test_a_dead_client_is_an_error_and_never_the_bare_folder(
     assert machine.enter(machine.init(), f"touch {pod.target}/x").returncode != 0
     pod.publish()
     machine.shell(f"cd {pod.target} && rm -f n*")
+
+
+def restart_client(machine: Machine, pods: list[Pod]) -> None:
+    """Ends the client; returns when another is laid upon the targets."""
+    (old,) = machine.clients()
+    machine.kill_clients()
+    wait_for("another client runs", partial(has_new_client, machine, old))
+    for pod in pods:
+        wait_for("it is laid on top", pod.answers)
+
+
+def has_volume(container: Container) -> bool:
+    return container.shell("ls /mnt/volume").returncode == 0
+
+
+def test_restarts_of_a_client_pile_up_no_mounts(pods: Any, machine: Machine) -> None:
+    """Whatever containers are started and end in between; those that run get each new client's mount."""
+    own = {"volume_capability": capability(mount_flags=["negative-timeout=1"])}  # a client without a past
+    plain, watched, idle = pods().publish(**own), pods().publish(readonly=True, **own), pods().publish(**own)
+    whole = machine.container("/var/lib/kubelet", propagation="rslave")  # as agents that see all mounts
+    first, private = watched.container(), plain.container("rprivate")
+    for _ in range(5):
+        last = watched.container()
+        restart_client(machine, [plain, watched, idle])
+        wait_for("who was there at first has it", partial(has_volume, first))
+        wait_for("who came last has it", partial(has_volume, last))
+        assert "Read-only file system" in last.shell("echo x > /mnt/volume/x").stderr
+        last.stop()
+        watched.containers.remove(last)
+    assert not has_volume(private), "nothing reaches it, and it keeps nothing"
+    assert idle.layers() == plain.layers() == ["tmpfs", "fuse.glusterfs", "fuse.glusterfs"]
+    # The floor, the first one's, that of the one that has just ended, and the one that serves.
+    assert watched.layers() == ["tmpfs", *["fuse.glusterfs"] * 3]
+    seen = whole.shell(f"grep -c {watched.target.removeprefix('/var/lib/kubelet')} /proc/self/mountinfo")
+    whole.stop()
+    assert int(seen.stdout) == 2 * 4, "the machine's and its own"
+    restart_client(machine, [plain, watched, idle])
+    assert watched.layers() == ["tmpfs", "fuse.glusterfs", "fuse.glusterfs"]
+    wait_for("who was there at first has it", partial(has_volume, first))
 
 
 def test_a_new_holder_goes_on_where_the_old_one_ended(pods: Any, machine: Machine) -> None:

@@ -5,9 +5,9 @@ died with the driver.
 
 - The *plugin* (`plugin`, `node`, `serve`) speaks gRPC with the kubelet and mounts nothing. It may be
   restarted, upgraded or crash at any time.
-- The *holder* (`hold`, `holder`, `clients`, `client`, `targets`, `show`, `mounts`, `record`, `names`) is
-  the parent of the FUSE processes and makes every mount. Nothing rolls it; a person deletes its pod when it
-  suits.
+- The *holder* (`hold`, `holder`, `clients`, `client`, `targets`, `show`, `layers`, `mounts`, `record`,
+  `names`) is the parent of the FUSE processes and makes every mount. Nothing rolls it; a person deletes its
+  pod when it suits.
 
 They talk over a socket (`link`). `options`, `request` and `errors` decide and touch nothing.
 

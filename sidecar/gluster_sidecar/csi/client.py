@@ -127,6 +127,8 @@ class Client:
             if process.poll() is not None:
                 raise self._why_ended()
             if self.device() is not None:
+                # Or all targets of this client would be peers, and what is laid upon one reach the others.
+                mounts.make_private(str(self.place))
                 try:
                     filesystem.ask(str(self.place), max(0.1, end - time.monotonic()), self.turn)
                 except filesystem.Unavailable as error:

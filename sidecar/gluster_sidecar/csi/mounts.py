@@ -22,6 +22,7 @@ _READ_ONLY: Final = 0x1
 _NOSUID, _NODEV, _NOEXEC = 0x2, 0x4, 0x8
 _REMOUNT: Final = 0x20
 _BIND: Final = 0x1000
+_PRIVATE: Final = 1 << 18
 _DETACH: Final = 0x2
 _NOFOLLOW: Final = 0x8
 
@@ -38,6 +39,16 @@ class Mount:
     read_only: bool
     kind: str
     source: str
+    number: int
+    parent: int
+    """Number of the mount that it lies upon."""
+    shared: int
+    """Peer group that it hands on to what is laid upon it; 0 for none."""
+    follows: int
+    """Peer group that it takes over from what is laid upon them; 0 for none."""
+
+    def groups(self) -> set[int]:
+        return {self.shared, self.follows} - {0}
 
 
 def parse(mountinfo: str) -> list[Mount]:
@@ -48,7 +59,18 @@ def parse(mountinfo: str) -> list[Mount]:
 def _line(line: str) -> Mount:
     left, _, right = line.partition(" - ")
     words, (kind, source, *_) = left.split(), right.split()
-    return Mount(words[2], _plain(words[4]), "ro" in words[5].split(","), kind, _plain(source))
+    groups = dict(word.split(":") for word in words[6:] if ":" in word)
+    return Mount(
+        device=words[2],
+        point=_plain(words[4]),
+        read_only="ro" in words[5].split(","),
+        kind=kind,
+        source=_plain(source),
+        number=int(words[0]),
+        parent=int(words[1]),
+        shared=int(groups.get("shared", 0)),
+        follows=int(groups.get("master", 0)),
+    )
 
 
 def _plain(text: str) -> str:
@@ -76,6 +98,22 @@ def lay_floor(target: str) -> None:
     """An empty file system that nobody can write to. Raises OSError."""
     flags = _READ_ONLY | _NOSUID | _NODEV | _NOEXEC
     _mount(FLOOR, target, "tmpfs", flags, "size=4k,nr_inodes=2,mode=0555")
+
+
+def lay_private(target: str) -> None:
+    """A file system in memory, and what is mounted in it is seen nowhere else. Raises OSError."""
+    _mount(FLOOR, target, "tmpfs", _NOSUID | _NODEV | _NOEXEC, "size=64k,mode=0700")
+    make_private(target)
+
+
+def make_private(target: str) -> None:
+    """What is laid upon the mount reaches no other, and the reverse. Raises OSError."""
+    _mount("none", target, None, _PRIVATE, None)
+
+
+def clone(source: str, target: str) -> None:
+    """Lays the uppermost mount at `source` upon `target` as well. Raises OSError."""
+    _mount(source, target, None, _BIND, None)
 
 
 def bind(source: str, target: str, *, read_only: bool, scratch: Path) -> None:

@@ -3,9 +3,9 @@
 Three laws:
 1. A pod never meets the bare folder beneath: every target first gets a floor, an empty file system that
    nobody can write to, and the floor goes only when the target is unpublished.
-2. A mount that a running container has is never taken away, dead as it may be, before its target is
-   unpublished. A new one is laid upon it: that is what reaches the container (with HostToContainer), for its
-   mount hangs on the old one.
+2. A mount that a running container hangs on is never taken away, dead as it may be, before its target is
+   unpublished. A new one is laid upon it: that is what reaches the container (with HostToContainer). Dead
+   ones that nobody hangs on go (`layers`).
 3. Unpublishing a target never looks at the file system and never deletes what is in a folder.
 """
 
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 
 from gluster_sidecar import filesystem
 
-from . import mounts, show
+from . import layers, mounts, show
 from .client import Client
 from .errors import Code, Refusal
 from .record import Record
@@ -69,6 +69,7 @@ class Targets:
         if not wanted:
             return {}
         bare = [target for target in wanted if not there[target]]
+        layers.lower(wanted, client.place.with_name(f"{client.key}.layers"))
         try:
             shown = show.ask(client.place, wanted, bare, seconds, client.turn)
         except filesystem.Silent as error:
