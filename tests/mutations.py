@@ -677,6 +677,52 @@ LAWS: Final = (
     ),
 )
 
+CLIENTS: Final = (
+    mutant(
+        "a file system that hangs is asked by one process",
+        "filesystem",
+        "holds=[held])",
+        "holds=[])",
+        "test_filesystem.py::test_one_that_hangs_is_asked_by_one_process_only",
+    ),
+    Mutant(
+        "a place is given back when the wait is over",
+        f"{SIDECAR}/csi/patience.py",
+        "            self._free.release()",
+        "            pass",
+        "csi/test_patience.py::test_a_call_waits_long_while_there_are_workers_to_spare",
+    ),
+    Mutant(
+        "no second client beside one that does not end",
+        f"{SIDECAR}/csi/client.py",
+        "self._left = None if _killed(process) else process",
+        "_killed(process)",
+        "csi/test_client.py::test_no_second_client_is_started_beside_one_that_does_not_end",
+    ),
+    Mutant(
+        "an odd entry of the record is kept as it is",
+        f"{SIDECAR}/csi/record.py",
+        "json.dump({**aside, **",
+        "json.dump({**",
+        "csi/test_record.py::test_an_entry_that_does_not_parse_is_set_aside_and_the_others_go_on",
+    ),
+    Mutant(
+        "clients are spread over those that serve",
+        f"{SIDECAR}/csi/names.py",
+        "self._lot.sample(nodes, min(len(nodes), MOST_ASKED - 1))",
+        "nodes[: MOST_ASKED - 1]",
+        "csi/test_names.py::test_of_a_thousand_members_a_start_asks_few_and_starts_are_spread",
+    ),
+    Mutant(
+        "a mount that a container hangs on stays",
+        f"{SIDECAR}/csi/layers.py",
+        "or one.shared in followed]",
+        "]",
+        "csi/test_layers.py::test_the_lowest_and_those_that_somebody_follows_stay",
+    ),
+)
+"""Of the clients' side: what hangs, grows or does not parse."""
+
 
 def survives(one: Mutant, folder: Path) -> str:
     """Why the mutant is not caught; empty if its test fails, as it must."""
@@ -696,7 +742,9 @@ def survives(one: Mutant, folder: Path) -> str:
 
 def main(rows: list[str]) -> int:
     """`rows`: only those, by the beginning of their names."""
-    chosen = [m for m in (*MISTAKES, *LAWS) if not rows or any(m.row.startswith(row) for row in rows)]
+    chosen = [
+        m for m in (*MISTAKES, *LAWS, *CLIENTS) if not rows or any(m.row.startswith(row) for row in rows)
+    ]
     failed = 0
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         folder = Path(name)

@@ -5,6 +5,7 @@ What the holder does with mounts is in `test_mounts.py`, on a real FUSE.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -260,6 +261,20 @@ def test_no_holder_is_unavailable_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="holds this machine's mounts does not answer") as caught:
         link.call(tmp_path / "none.sock", "ping")
     assert caught.value.code == Code.UNAVAILABLE
+
+
+def test_a_holder_that_hangs_is_not_waited_for_by_a_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "PING_SECONDS", 0.05)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / link.SOCKET))
+        listening.listen()
+
+        def ask(method: str, **words: Any) -> Any:
+            return link.call(tmp_path / link.SOCKET, method, **words)
+
+        assert not Identity("d.example", ask).probe(csi.ProbeRequest()).ready.value
 
 
 # --- unpublish and stats

@@ -85,6 +85,11 @@ def code_of(call: Any, **fields: Any) -> grpc.StatusCode | None:
     return None
 
 
+def threads(machine: Machine) -> int:
+    """Of the holder."""
+    return len(machine.shell("ls /proc/$(cat /run/holder.pid)/task").split())
+
+
 def is_mounted(pod: Pod) -> bool:
     return code_of(pod.publish) is None
 
@@ -116,6 +121,7 @@ def test_claims_that_hang_at_their_start_keep_no_other_from_being_mounted(
 
 def test_a_client_that_begins_to_hang_holds_nobody_up(pods: Any, machine: Machine, driver: Driver) -> None:
     old, new, well = pods().publish(), pods(), pods()
+    before = threads(machine)
     with hung(machine):
         words = refused(STATUS.UNAVAILABLE, new.publish)
         assert "volume data does not answer" in words
@@ -124,6 +130,7 @@ def test_a_client_that_begins_to_hang_holds_nobody_up(pods: Any, machine: Machin
             assert driver.stats(volume_path=old.target).volume_condition.abnormal
             assert code_of(new.publish) in HUNG
         assert len(askers(machine)) == 1, "one waits for an answer, and no second one beside it"
+        wait_for("no thread is left behind", lambda: threads(machine) <= before)
         assert "volume data does not answer" in machine.log()
         well.publish(volume_context={"volume": "well"})
         new.end()
@@ -140,3 +147,28 @@ def test_a_pod_of_a_client_that_hangs_can_go(pods: Any, machine: Machine) -> Non
         pod.end()
         assert not pod.is_there()
         wait_for("its client ends, and whoever asked it", lambda: machine.clients() == askers(machine) == [])
+
+
+def test_a_client_that_is_ended_for_its_hanging_comes_back(
+    pods: Any, machine: Machine, driver: Driver
+) -> None:
+    """The process itself hangs: requests are not even taken. The way out that the refusal names."""
+    old, new = pods().publish(), pods()
+    container = old.container()
+    (client,) = machine.clients()
+    machine.shell(f"kill -STOP {client}")
+    assert f"client process {client}" in refused(STATUS.UNAVAILABLE, new.publish)
+    assert driver.stats(volume_path=old.target).volume_condition.abnormal
+    machine.shell(f"kill -9 {client}")
+    wait_for("it is mounted", partial(is_mounted, new))
+    wait_for("who runs has it again", lambda: container.shell("ls /mnt/volume").returncode == 0)
+    wait_for("it is well", lambda: not driver.stats(volume_path=old.target).volume_condition.abnormal)
+
+
+def test_a_client_that_does_not_end_on_demand_is_killed_and_keeps_nobody(pods: Any, machine: Machine) -> None:
+    pod = pods().publish()
+    machine.shell(f"kill -STOP {machine.clients()[0]}")
+    pod.end()
+    assert not pod.is_there()
+    wait_for("it is killed", lambda: machine.clients() == [])
+    pods().publish()

@@ -36,5 +36,5 @@ def test_each_mistake_is_put_into_the_code_by_make_mutants() -> None:
 
 
 def test_what_the_mutants_change_stands_in_the_code() -> None:
-    for one in (*mutations.MISTAKES, *mutations.LAWS):
+    for one in (*mutations.MISTAKES, *mutations.LAWS, *mutations.CLIENTS):
         assert isinstance(mutations.file_of(one, mutations.ROOT), Path), one.row

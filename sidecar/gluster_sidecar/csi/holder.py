@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gluster_sidecar import filesystem
 
-from . import mounts
+from . import link, mounts
 from .client import LOOK_SECONDS, Client, Servers
 from .clients import Clients
 from .errors import Code, Refusal
@@ -73,7 +73,7 @@ class Holder:
     def methods(self) -> dict[str, Callable[..., Any]]:
         """What the plugin may ask for."""
         return {
-            "ping": lambda: "pong",
+            link.PING: lambda: "pong",
             "publish": lambda target, use: self.publish(target, Use.from_json(use)),
             "unpublish": self.unpublish,
             "stats": self.stats,

@@ -21,6 +21,9 @@ SOCKET: Final = "holder.sock"
 """In the driver's folder of the machine."""
 CALL_SECONDS: Final = 110
 """Less than the two minutes that the kubelet gives the plugin."""
+PING: Final = "ping"
+PING_SECONDS: Final = 4
+"""Less than a probe of the kubelet takes: it comes again and again, and would use up the plugin's workers."""
 _LINE: Final = 65_536
 
 Method = Callable[..., Any]
@@ -31,7 +34,7 @@ def call(path: Path, method: str, /, **words: Any) -> Any:
     """Raises Refusal: the holder's own, or UNAVAILABLE if it does not answer."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(CALL_SECONDS)
+            connection.settimeout(PING_SECONDS if method == PING else CALL_SECONDS)
             connection.connect(str(path))
             connection.sendall(json.dumps({"method": method, **words}).encode() + b"\n")
             with connection.makefile("rb") as lines:

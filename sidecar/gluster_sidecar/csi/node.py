@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from . import request
+from . import link, request
 from .errors import Code, Refusal, invalid
 from .proto import csi_pb2 as csi
 
@@ -43,7 +43,7 @@ class Identity:
         """Ready is what can publish: with the holder of this machine."""
         answer = csi.ProbeResponse()
         try:
-            self.ask("ping")
+            self.ask(link.PING)
             answer.ready.value = True
         except Refusal:
             answer.ready.value = False

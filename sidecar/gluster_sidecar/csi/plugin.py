@@ -92,7 +92,7 @@ def _health(ask: link.Method) -> ThreadingHTTPServer:
             status, text = 200, "ok\n"
             if self.path == "/readyz":
                 try:
-                    ask("ping")
+                    ask(link.PING)
                 except Refusal as refusal:
                     status, text = 503, f"{refusal}\n"
             elif self.path != "/healthz":
