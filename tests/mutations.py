@@ -416,6 +416,20 @@ LAWS: Final = (
         "test_rest.py::test_one_thing_that_is_not_well_or_not_known_keeps_them_looking",
     ),
     mutant(
+        "spread: data is moved before clients know where to",
+        "planner",
+        "elif late := late_clients(cluster, volume):",
+        "elif late := '':",
+        "test_spread.py::test_data_is_not_moved_before_clients_know_where",
+    ),
+    mutant(
+        "spread: a client that does nothing keeps data from being moved for ever",
+        "planner",
+        "if waited >= LATE_MACHINES:",
+        "if False:",
+        "test_spread.py::test_data_is_not_moved_before_clients_know_where",
+    ),
+    mutant(
         "law 3: quorum",
         "planner",
         "if 2 * connected <= 1 + len(peers):",

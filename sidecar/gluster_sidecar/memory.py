@@ -10,6 +10,7 @@ from typing import Final
 from . import planner
 from .actions import AddBricks, LaunchHeal, StartRebalance, StartRemoval, Step, trial
 from .model import Cluster, Task, TaskState, Volume
+from .planner.spread import awaits_spread, late_machines
 from .rest import LOOK_SECONDS
 
 GAP: Final = timedelta(seconds=2 * LOOK_SECONDS)
@@ -62,6 +63,7 @@ class Memory:
     """Ids of the tasks whose end was seen."""
     _heals: int = 0
     _heals_since: datetime | None = None
+    _late_since: datetime | None = None
     _watch: str = ""
     _watched: datetime | None = None
     """When the last look was that is part of `_watch`; None while this sidecar does not act."""
@@ -94,12 +96,17 @@ class Memory:
             self._watched = cluster.at
             self._judge(volume, cluster.at)
             self._count_heals(volume, cluster.at)
+            late = awaits_spread(cluster, volume) and (
+                volume.clients is None or late_machines(cluster, volume)
+            )
+            self._late_since = (self._late_since or cluster.at) if late else None
         own = replace(
             cluster.own,
             unwell_since=self._unwell_since,
             watch=self._watch if self._watched is not None else "",
             resting=self._tries.resting(cluster.at),
             heals_wait_since=self._heals_since,
+            clients_late_since=self._late_since,
         )
         return replace(cluster, own=own)
 

@@ -217,6 +217,8 @@ class Volume:
     known."""
     split_brain: int | None = None
     """Entries of which no copy is known to be right."""
+    clients: Mapping[str, Mapping[str, int]] | None = None
+    """By brick: from which machines how many clients are connected; None: not asked, or not answered."""
 
     @property
     def heals(self) -> int | None:
@@ -289,6 +291,8 @@ class Own:
     """Name of the unbroken run of looks as the actor that this is one of; empty if it is none."""
     resting: frozenset[tuple[str, ...]] = frozenset()
     """Steps (`actions.trial`) that were tried, and are not to be tried again yet."""
+    clients_late_since: datetime | None = None
+    """Since when clients have not been seen to know of new bricks (`spread.late_clients`); None if all do."""
     heals_wait_since: datetime | None = None
     """Since when the entries that wait to be healed have not become fewer; None if none are known."""
 

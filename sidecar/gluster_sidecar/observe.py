@@ -23,7 +23,7 @@ from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
 from .kubernetes import Mirror, Object
 from .model import Cluster, Guarded, Own, Pool, TaskState, Volume
-from .planner.spread import judges_rebalance
+from .planner.spread import awaits_spread, judges_rebalance
 from .settings import Identity, Settings
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class Observer:
         except (ActionError, ObservationError) as error:
             log.warning("volume %s: %s", volume.name, error)
             return cluster
-        volume = self._with_failures(cluster, volume)
+        volume = self._with_clients(cluster, self._with_failures(cluster, volume))
         cluster = replace(cluster, pool=replace(cluster.pool, volume=volume))
         if planner.needs_heals(cluster):
             volume = self._with_heals(volume)
@@ -195,6 +195,17 @@ class Observer:
             log.warning("rebalance: %s", error)
             return volume
         return replace(volume, rebalance=replace(volume.rebalance, state=state, failures=failures))
+
+    def _with_clients(self, cluster: Cluster, volume: Volume) -> Volume:
+        """Unchanged, that is not known, if glusterd does not say."""
+        if not awaits_spread(cluster, volume):
+            return volume
+        try:
+            answer = self.gluster.ask("volume", "status", volume.name, "clients")
+        except ActionError as error:
+            log.warning("clients: %s", error)
+            return volume
+        return replace(volume, clients=parse.clients(answer))
 
     def _with_heals(self, volume: Volume) -> Volume:
         """Unchanged, that is not known, if glusterd does not say."""

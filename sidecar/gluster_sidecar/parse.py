@@ -6,6 +6,7 @@ Shapes as glusterfs 10 and 11 print them (cli/src/cli-xml-output.c).
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -175,6 +176,18 @@ def heals(root: ET.Element) -> dict[str, int | None]:
             _text(brick, "totalNumberOfEntries") if brick.find("totalNumberOfEntries") is not None else "-"
         )
         found[_text(brick, "name")] = int(count) if count.isdecimal() else None
+    return found
+
+
+def clients(root: ET.Element) -> dict[str, dict[str, int]]:
+    """`volume status NAME clients --xml`: by brick that runs, from which address how many are connected."""
+    found: dict[str, dict[str, int]] = {}
+    for node in root.iterfind("volStatus/volumes/volume/node"):
+        if _text(node, "status") != "1":
+            continue
+        hosts = (_text(client, "hostname") for client in node.iterfind("clientsStatus/client"))
+        counts = Counter(host.rpartition(":")[0] for host in hosts)  # each connection has a port of its own
+        found[f"{_text(node, 'hostname')}:{_text(node, 'path')}"] = dict(counts)
     return found
 
 

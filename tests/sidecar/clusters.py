@@ -101,6 +101,7 @@ def volumes(draw: st.DrawFn, nodes: list[int], replica: int) -> Volume:
         detailed=draw(st.sampled_from((True, True, True, False))),
         options=draw(st.sampled_from(({"network.ping-timeout": "10", "client.tcp-user-timeout": "5"}, {}))),
         pending={b.id: draw(COUNTS) for b in bricks},
+        clients=draw(st.sampled_from((None, {}))),
         rebalance=draw(st.none() | st.builds(Task, st.just("t1"), states, st.just(()), COUNTS)),
         removal=draw(st.none() | st.none() | removals),
     )

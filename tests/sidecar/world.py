@@ -63,6 +63,9 @@ class World:
     """Nodes in the pool, the actor included, once anything was probed."""
     volume: Volume | None = None
     heals: int | None = 0
+    clients: dict[str, dict[str, int]] | None = field(default_factory=dict)
+    """As `Volume.clients`."""
+    late_since: datetime | None = None
     down: set[int] = field(default_factory=set)
     """Nodes whose brick does not run."""
     away: set[int] = field(default_factory=set)
@@ -152,6 +155,7 @@ class World:
             volume = replace(
                 volume,
                 detailed=True,
+                clients=self.clients,
                 pending={b.id: None if b.node in self.down else self.heals for b in volume.bricks},
                 bricks=tuple(replace(b, online=b.node not in self.down) for b in volume.bricks),
             )
@@ -165,7 +169,7 @@ class World:
             notes=self.notes,
             pool=Pool(f"uuid-{me}", peers, volume, True),
             holds_lease=holds_lease,
-            own=Own(watch=WATCH),
+            own=Own(watch=WATCH, clients_late_since=self.late_since),
             controllers=dict(self.controllers),
             claims=dict(self.claims),
         )

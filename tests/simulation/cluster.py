@@ -160,6 +160,7 @@ class SimulatedCluster:
             volume,
             bricks=bricks,
             detailed=True,
+            clients={},
             removal=_judged(volume.removal, shared.left),
             rebalance=_judged(volume.rebalance, 1 if self.chance() < 0.2 else 0),
         )
