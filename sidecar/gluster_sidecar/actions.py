@@ -142,7 +142,6 @@ class NoteHealth:
     """As the fields of `Notes`."""
 
     whole: frozenset[str]
-    last: frozenset[str]
     away: Mapping[int, datetime]
 
 
@@ -243,6 +242,13 @@ class ForgetMember:
     node: int
 
 
+@dataclass(frozen=True, slots=True)
+class SpendOverride:
+    """Removes an operator's word that the node's copy is right: it is used once."""
+
+    node: int
+
+
 Note = NoteHealth | NoteUnproven | NoteRebalance | NoteBalanced | NoteReplaced | NoteOptions
 Action = (
     ProbePeer
@@ -270,6 +276,7 @@ Action = (
     | HoldMember
     | RemakeMember
     | ForgetMember
+    | SpendOverride
 )
 Step = Action | Wait
 
@@ -286,7 +293,7 @@ def trial(step: Step) -> tuple[str, ...]:
             about = (key,)
         case ProbePeer(host) | DetachPeer(host):
             about = (host,)
-        case HoldData() | ReleaseData() | LiftFinalizer() | RemakeMember() | ForgetMember():
+        case HoldData() | ReleaseData() | LiftFinalizer() | RemakeMember() | ForgetMember() | SpendOverride():
             about = (str(step.node),)
         case ReplaceBrick(_, old):
             about = (old,)

@@ -49,6 +49,9 @@ TEMPLATE_ANNOTATION: Final = f"{DOMAIN}/template"
 """On a pod and in its controller's template: `template_mark` of that template. A pod whose mark is not its
 controller's is outdated, for a ReplicationController does not replace pods when its template changes."""
 
+OVERRIDE_ANNOTATION: Final = f"{DOMAIN}/take-as-right"
+"""On a member object, written by an operator: `host:path PROCESS` of its brick as it runs, whose copy shall
+be relied on although nobody can tell whether it has every write. The leader removes it once it is used."""
 BRICKS_ANNOTATION: Final = f"{DOMAIN}/bricks"
 """On a node's controller and claim, written by the leader: paths of the bricks on the node's disk that may
 hold data of the volume, separated by spaces. It is written before a brick is made and emptied once the
@@ -84,6 +87,10 @@ BRICKS_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/bricks"
 """The daemon's word to the sidecar which bricks run, `PROCESS PATH` a line: only in its container can their
 processes be seen, and to ask glusterd takes the lock of the whole pool."""
 
+BLAMES_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/blames"
+"""The daemon's report to the sidecar which copies the bricks blame (`evidence.Teller`): only its container
+may read the marks."""
+
 PROBLEM_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/problem"
 """The daemon's word to the sidecar why glusterd may not start on this disk; one line for a person."""
 
@@ -117,6 +124,12 @@ class MemberKey(StrEnum):
     nobody in who brings that ("cannot reduce operating version", seen on 11.1)."""
     BRICK = "brick"
     """`host:path` of its brick."""
+    PROCESS = "process"
+    """Of the brick that runs: another one for each start of it; empty while it does not run."""
+    BLAMES = "blames"
+    """What its brick says of the others of its set: `host:path PROCESS clear` or `blamed` a line, where
+    `PROCESS` is the other's as it was known when the brick's marks were read. Not known of who is missing.
+    Of a brick that does not run, its last report stands."""
     PLACE = "place"
     """Where on its disk its next brick would be made; empty when not known."""
     HEALS = "heals"
@@ -208,9 +221,6 @@ class StatusKey(StrEnum):
     WHOLE = "whole"
     """Bricks whose set was seen with nothing to heal and that have been up at every look since: only
     they are known to have every write. What is not noted is not known (law 4)."""
-    LAST = "lastCopies"
-    """Bricks that were whole, and had answered, when all others of their sets had lost their disks. Nobody
-    can take a write without such a one: it stays whole whatever is started anew, until another is made."""
     UNPROVEN = "unproven"
     """Bricks that were to be put in the place of others; here from before the command until it is known to
     have succeeded. One that failed halfway leaves an empty brick in the volume that nobody knows to be so:

@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from . import evidence
 from .contract import (
     BRICK_PORT_FIRST,
     BRICK_PORT_LAST,
@@ -168,16 +169,17 @@ def note_ended(file: Path) -> None:
 def running_bricks(pid_files: Path = Path("/run/gluster/vols"), proc: Path = Path("/proc")) -> list[str]:
     """`PROCESS PATH` of each brick whose process lives, by the files in which glusterd notes their ids.
 
-    `PROCESS` is another for each start of a brick: its id and when it started, in clock ticks since boot.
+    `PROCESS` is another for each start of a brick: its id, when it started in clock ticks since boot, and
+    which boot.
     """
-    found = []
+    found, boot = [], (proc / "sys/kernel/random/boot_id").read_text()[:8]
     for file in pid_files.glob("*/*.pid"):
         try:
             pid = file.read_text().strip()
             words = (proc / pid / "cmdline").read_text().split("\0") if pid.isdecimal() else []
             if "--brick-name" in words:
                 started = (proc / pid / "stat").read_text().rpartition(")")[2].split()[19]
-                found.append(f"{pid}.{started} {words[words.index('--brick-name') + 1]}")
+                found.append(f"{pid}.{started}.{boot} {words[words.index('--brick-name') + 1]}")
         except OSError:
             continue
     return sorted(found)
@@ -266,6 +268,8 @@ def main() -> int:
     CONFIGURATION.write_text(configuration())
     await_start(state, Path(START_FILE), stop)
     mend = partial(mend_state, state, host_name(identity.node, settings.namespace))
+    # What the bricks blame is read beside glusterd: a disk that hangs must not keep it from being supervised.
+    threading.Thread(target=evidence.Teller(running_bricks).run, args=(stop,), daemon=True).start()
     supervise(stop, Path(RESTART_FILE), note, mend)
     return 0
 

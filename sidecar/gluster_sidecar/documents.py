@@ -16,6 +16,7 @@ from .contract import (
     DRAIN_FINALIZER,
     KIND_LABEL,
     NODE_LABEL,
+    OVERRIDE_ANNOTATION,
     PLAN_NAME,
     STATUS_NAME,
     TEMPLATE_ANNOTATION,
@@ -31,7 +32,7 @@ from .contract import (
 )
 from .errors import ObservationError
 from .kubernetes import Object
-from .model import Guarded, Member, Notes, Plan, Pod
+from .model import Blame, Guarded, Member, Notes, Plan, Pod
 
 SHOWN: Final = 40
 """Characters of a value that a person is shown."""
@@ -122,6 +123,9 @@ def member(item: Object) -> Member | None:
         state=_state(data.get(MemberKey.STATE)),
         uuid=data.get(MemberKey.UUID) or None,
         op_version=data.get(MemberKey.OP_VERSION) or None,
+        brick=data.get(MemberKey.BRICK, ""),
+        process=data.get(MemberKey.PROCESS, ""),
+        blames=_blames(data.get(MemberKey.BLAMES, "")),
         knows=_nodes(data.get(MemberKey.KNOWS, "")),
         place=data.get(MemberKey.PLACE) or None,
         spare=data.get(MemberKey.SPARE) == "true",
@@ -136,6 +140,7 @@ def member(item: Object) -> Member | None:
         left=parse_left(data.get(MemberKey.LEFT, "")),
         left_plan=data.get(MemberKey.LEFT_PLAN, ""),
         leaves=data.get(MemberKey.LEAVES) == "true",
+        override=" ".join((meta.get("annotations") or {}).get(OVERRIDE_ANNOTATION, "").split()),
     )
 
 
@@ -205,7 +210,6 @@ def notes(item: Object | None) -> tuple[Notes, list[str]]:
         rebalance_bricks=frozenset(data.get(StatusKey.REBALANCE_BRICKS, "").split()),
         rebalance_after=data.get(StatusKey.REBALANCE_AFTER, ""),
         whole=frozenset(data.get(StatusKey.WHOLE, "").split()),
-        last=frozenset(data.get(StatusKey.LAST, "").split()),
         unproven=frozenset(data.get(StatusKey.UNPROVEN, "").split()),
         replaced=frozenset(data.get(StatusKey.REPLACED, "").split()),
         options=frozenset(data.get(StatusKey.OPTIONS, "").split()),
@@ -214,6 +218,26 @@ def notes(item: Object | None) -> tuple[Notes, list[str]]:
         peers=peers,
     )
     return found, wrong
+
+
+def format_blames(blames: Mapping[str, Blame]) -> str:
+    """As `MemberKey.BLAMES`.
+
+    >>> format_blames({"b:/d": Blame("7.1", blamed=False), "a:/d": Blame("", blamed=True)})
+    'a:/d - blamed\\nb:/d 7.1 clear'
+    """
+    words = {True: "blamed", False: "clear"}
+    return "\n".join(f"{brick} {b.process or '-'} {words[b.blamed]}" for brick, b in sorted(blames.items()))
+
+
+def _blames(text: str) -> dict[str, Blame]:
+    """Of a line that does not parse, nothing is known."""
+    found = dict[str, Blame]()
+    for line in text.splitlines():
+        match line.split():
+            case [brick, process, ("clear" | "blamed") as word]:
+                found[brick] = Blame("" if process == "-" else process, word == "blamed")
+    return found
 
 
 def _times(text: str) -> dict[int, datetime]:

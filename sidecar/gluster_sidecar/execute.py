@@ -39,6 +39,7 @@ from .actions import (
     ResetOption,
     RestartGlusterd,
     SetOption,
+    SpendOverride,
     StartRebalance,
     StartRemoval,
     StartVolume,
@@ -51,6 +52,7 @@ from .contract import (
     DRAIN_FINALIZER,
     KIND_LABEL,
     NODE_LABEL,
+    OVERRIDE_ANNOTATION,
     PLAN_NAME,
     RESTART_FILE,
     STATUS_NAME,
@@ -128,11 +130,9 @@ class Executor:
             case GrantStart(node, asked):
                 body = {"data": {str(MemberKey.START_GRANTED): asked}}
                 self.api.merge(f"{self._maps}/{member_name(node)}", body)
-            case NoteHealth(whole, last, away):
+            case NoteHealth(whole, away):
                 since = "\n".join(f"{node}={at.isoformat()}" for node, at in sorted(away.items()))
-                self._note(
-                    {StatusKey.WHOLE: _words(whole), StatusKey.LAST: _words(last), StatusKey.AWAY: since}
-                )
+                self._note({StatusKey.WHOLE: _words(whole), StatusKey.AWAY: since})
             case NoteUnproven(noted):
                 self._note({StatusKey.UNPROVEN: _words(noted)})
             case NoteRebalance(noted, after):
@@ -160,6 +160,9 @@ class Executor:
                 if self._is_there(node):
                     raise ActionError(f"node {node} has a controller or a claim: its member stays")
                 self.api.delete(f"{self._maps}/{member_name(node)}", {})
+            case SpendOverride(node):
+                gone = {"metadata": {"annotations": {OVERRIDE_ANNOTATION: None}}}
+                self.api.merge(f"{self._maps}/{member_name(node)}", gone)
             case _:
                 assert_never(action)
 
@@ -261,10 +264,11 @@ class Executor:
         living = [item["metadata"] for item in self._siblings() if is_there(item)]
         labels = {KIND_LABEL: str(Kind.MEMBER), CLUSTER_LABEL: self.settings.cluster_name}
         pattern: Object = living[0] if living else {"labels": labels}
+        annotations = pattern.get("annotations") or {}
         meta: Object = {
             "name": member_name(node),
             "labels": {**pattern.get("labels", {}), NODE_LABEL: str(node)},
-            "annotations": pattern.get("annotations", {}),
+            "annotations": {k: v for k, v in annotations.items() if k != OVERRIDE_ANNOTATION},
             "finalizers": [DRAIN_FINALIZER],
         }
         wanted = self._plan()

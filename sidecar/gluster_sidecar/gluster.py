@@ -28,6 +28,9 @@ class Gluster(Protocol):
     def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
         """Runs a command that only reads; its XML answer. Raises ActionError."""
 
+    def volfile(self, volume: str) -> str:
+        """The volume file that glusterd gives to clients of `volume`. Raises ActionError."""
+
     def change(self, *words: str) -> None:
         """Runs a command that changes the cluster. Raises ActionError if glusterd refuses it."""
 
@@ -43,6 +46,10 @@ class Cli:
     def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
         self._tally['gluster_commands_total{kind="ask"}'] += 1
         return self._run(words, seconds)
+
+    def volfile(self, volume: str) -> str:
+        self._tally['gluster_commands_total{kind="ask"}'] += 1
+        return self._plain(("system::", "getspec", volume), READ_SECONDS)
 
     def change(self, *words: str) -> None:
         log.info("gluster %s", " ".join(words))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from . import disk, hosts, metrics, parse, planner, report, rest
+from . import disk, hosts, metrics, parse, planner, report, rest, trouble
 from .actions import Action, Note, Wait
 from .contract import (
     PLAN_NAME,
@@ -339,9 +339,9 @@ class Loop:
             self._announce(seen, None, decision.rule, decision.waits_for)
 
     def _say_troubles(self, seen: Seen) -> None:
-        for trouble in self._troubles.news(report.troubles(seen.cluster), self.clock()):
-            log.warning("for a person: %s", trouble)
-            self._announce(seen, None, "trouble", trouble, warning=True)
+        for line in self._troubles.news(trouble.troubles(seen.cluster), self.clock()):
+            log.warning("needs an operator: %s", line)
+            self._announce(seen, None, "trouble", line, warning=True)
 
     def _announce(
         self, seen: Seen, node: int | None, rule: str, message: str, *, warning: bool = False

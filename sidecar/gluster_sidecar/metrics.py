@@ -12,7 +12,8 @@ from typing import Final
 
 from . import planner
 from .model import Cluster
-from .report import Readiness, troubles
+from .report import Readiness
+from .trouble import troubles
 
 Tally = Counter[str]
 """Samples of counters: a name of `HELP`, with its labels as they are printed."""

@@ -34,6 +34,16 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
+class Blame:
+    """What a brick says of another of its set."""
+
+    process: str
+    """Of the other: which start of it; empty if none was known."""
+    blamed: bool
+    """It lacks something that this one has."""
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A membership object: what the stack asks of a node, and what the node's sidecar says of itself."""
 
@@ -46,6 +56,12 @@ class Member:
     state: MemberState = MemberState.STARTING
     uuid: str | None = None
     op_version: str | None = None
+    brick: str = ""
+    """Its brick in the volume, if any."""
+    process: str = ""
+    """Of that brick, while it runs: another one for each start."""
+    blames: Mapping[str, Blame] = field(default_factory=dict)
+    """By other brick of its set, what its own reported last; none of which it is not known."""
     knows: frozenset[int] = frozenset()
     place: str | None = None
     """Path for its next brick: one that never held a brick. None: its disk could not be read."""
@@ -72,6 +88,13 @@ class Member:
     """`Plan.version` as it was known to who walked."""
     leaves: bool = False
     """The sidecars made it, for a node that leaves."""
+    override: str = ""
+    """As `contract.OVERRIDE_ANNOTATION`."""
+
+    @property
+    def copy(self) -> str:
+        """Its brick and which start of it; what an override must name. Empty while it does not run."""
+        return f"{self.brick} {self.process}" if self.brick and self.process else ""
 
     @property
     def starts_anew(self) -> bool:
@@ -133,8 +156,6 @@ class Notes:
     """Id of the rebalance that had been seen before that one; tells an old result from a new one."""
     whole: frozenset[str] = frozenset()
     """Bricks that are known to have every write."""
-    last: frozenset[str] = frozenset()
-    """Those of them that are all that is left of their sets."""
     watch: str = ""
     """Name of the actor's unbroken run of looks, as it told the other nodes."""
     unproven: frozenset[str] = frozenset()
@@ -279,6 +300,8 @@ class Own:
     """Bricks of the volume on this node whose folders are not on its disk."""
     processes: Mapping[str, str] = field(default_factory=dict)
     """Of each brick that runs, by its path: another one for each start."""
+    blames: Mapping[str, Blame] | None = None
+    """As `Member.blames`, of this node's brick as it is now; None while it does not run."""
     writable: bool | None = None
     restarted: datetime | None = None
     """When this sidecar last had glusterd started anew."""

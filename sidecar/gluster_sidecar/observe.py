@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import disk, documents, parse, planner, rest
+from . import disk, documents, evidence, parse, planner, rest
 from .contract import (
+    BLAMES_FILE,
     BRICKS_FILE,
     PLAN_NAME,
     PROBLEM_FILE,
@@ -54,6 +55,7 @@ class Observer:
 
     volume: Callable[[str], Object | None] = lambda name: None
     """A PersistentVolume by name; asked for only while a claim waits for it. None if it cannot be had."""
+    blames: evidence.Blames = field(default_factory=evidence.Blames)
 
     def mark(self) -> rest.Mark | None:
         """What can be seen without a command; None if not even that. Raises ApiError."""
@@ -65,8 +67,9 @@ class Observer:
         metas = [item["metadata"] for item in (*self.documents(), *self.pods(), *guarded)]
         objects = sorted((meta["name"], meta["resourceVersion"]) for meta in metas)
         notes = [daemon_note(self.run_directory, name) for name in (BRICKS_FILE, PROBLEM_FILE)]
+        told = self._told()
         since = disk.mark(f"{self.run_directory}/glusterd.socket")  # made anew by each start of glusterd
-        return (on_disk, self.mountinfo.read_text(), since, *notes, *objects)
+        return (on_disk, self.mountinfo.read_text(), since, told and told.blamed, *notes, *objects)
 
     def look(self, holds_lease: bool) -> Seen:
         """Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value."""
@@ -94,6 +97,10 @@ class Observer:
         ending = self._restart_note().exists()
         cluster = replace(cluster, pool=self._pool())
         cluster = replace(cluster, own=replace(self._own(cluster), ending=ending))
+        cluster = replace(
+            cluster,
+            own=replace(cluster.own, blames=self.blames.of(cluster, self._told(), self.gluster.volfile)),
+        )
         if planner.acts(cluster):
             controllers, claims = _guarded(self.controllers), _guarded(self.claims)
             claims = claims and {n: self._bound(n, claim) for n, claim in claims.items()}
@@ -130,6 +137,9 @@ class Observer:
             writable=disk.writable(self.settings.disk, self.mountinfo.read_text()),
             restarted=self._restarted(),
         )
+
+    def _told(self) -> evidence.Told | None:
+        return evidence.parse_told(daemon_note(self.run_directory, BLAMES_FILE) or "")
 
     def _restarted(self) -> datetime | None:
         asked = self._restart_note()

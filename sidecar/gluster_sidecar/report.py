@@ -9,13 +9,15 @@ from typing import Any
 from .actions import SetOption, trial
 from .contract import MemberKey, MemberState, SettledKey, StatusKey, format_left, format_nodes, node_of_host
 from .disk import Usage
-from .model import Brick, Cluster, Member, Plan, Pool, Volume
+from .documents import format_blames
+from .model import Brick, Cluster, Plan, Pool, Volume
 from .planner import Decision, guard
 from .planner.gates import in_sync
 from .planner.growth import taken_back
 from .planner.look import in_a_pool, remember_a_volume
 from .planner.own import start_asked
 from .settings import Settings
+from .trouble import troubles
 
 NO_WATCH = "before any watch"
 _ONLINE = {True: "online", False: "offline", None: "unknown"}
@@ -99,6 +101,10 @@ def own_member(
         MemberKey.LEFT_PLAN: "" if left is None or cluster.plan is None else cluster.plan.version,
     }
     pool, brick = cluster.pool, own_brick(cluster)
+    if brick is not None and not cluster.own.lost:
+        said[MemberKey.PROCESS] = cluster.own.processes.get(brick.path, "")
+        if cluster.own.blames is not None:
+            said[MemberKey.BLAMES] = format_blames(cluster.own.blames)
     if pending is not None:
         said[MemberKey.HEALS] = str(pending)
     elif brick is not None and not cluster.own.lost:
@@ -246,61 +252,6 @@ def status_document(cluster: Cluster, decision: Decision, settings: Settings) ->
         **({str(StatusKey.WATCH): cluster.own.watch} if cluster.own.watch else {}),
         **_peers(cluster),
     }
-
-
-def troubles(cluster: Cluster) -> list[str]:
-    """What no sidecar may mend by itself, each with the way out (docs/failures.md)."""
-    return list(_troubles(cluster))
-
-
-def _troubles(cluster: Cluster) -> Iterator[str]:
-    peers = cluster.pool.peers.values() if cluster.pool else ()
-    volume = cluster.pool.volume if cluster.pool else None
-    if rejected := sorted(peer.host for peer in peers if peer.connected and peer.rejected):
-        yield (
-            f"glusterd does not take {', '.join(rejected)} for members of the pool: what they have of it"
-            " differs; see `gluster peer status` and the log of glusterd there"
-        )
-    if volume is not None and volume.split_brain:
-        yield (
-            f"{volume.split_brain} entries have no copy that is known to be right:"
-            f" `gluster volume heal {volume.name} info split-brain`, and decide"
-        )
-    for line in cluster.unreadable:
-        yield f"{line}; it is set aside: mend it, or delete it and run `pulumi up`"
-    yield from _guard_troubles(cluster, volume)
-    for node, member in sorted(cluster.members.items()):
-        if member.state is MemberState.BLOCKED:
-            yield f"node {node} is blocked: see its object"
-        elif _is_full(member):
-            yield f"the disk of node {node} is full: bigger disks, more nodes, or fewer files"
-
-
-def _guard_troubles(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
-    if cluster.plan is None and cluster.notes.balanced and not cluster.torn_down:
-        yield "the plan object is missing: nothing grows, shrinks or is rolled; `pulumi up` creates it again"
-    for kind, there in (("controller", cluster.controllers), ("claim", cluster.claims)):
-        if there is None or cluster.torn_down:
-            continue
-        for node in sorted({brick.node for brick in volume.bricks if brick.node} if volume else ()):
-            if node not in there:
-                yield f"the {kind} of node {node}, which holds data, is missing: `pulumi up` creates it again"
-            elif there[node].terminating:
-                yield f"the {kind} of node {node}, which holds data, is being deleted: see docs/failures.md"
-    for node in sorted(cluster.leaving):
-        for path, (count, names) in sorted((cluster.members[node].left or {}).items()):
-            replaced = f"{cluster.host(node)}:{path}" in cluster.notes.replaced
-            if count and path in cluster.may_hold(node) and not replaced:
-                yield (
-                    f"node {node} leaves, and {count} files are left in its brick {path}: {', '.join(names)};"
-                    " copy them into the volume, delete them there, and it goes"
-                )
-
-
-def _is_full(member: Member) -> bool:
-    """The last hundredth of a disk is what glusterfs means to keep (storage.reserve). It was not seen to: on
-    11.1 a brick takes writes until its file system refuses them, and its set goes on with the others."""
-    return None not in (member.used, member.free) and 100 * (member.free or 0) <= (member.used or 0)
 
 
 def _split_brain(volume: Volume | None) -> str:

@@ -47,6 +47,9 @@ def is_calm(cluster: Cluster, decisions: Iterable[planner.Decision]) -> bool:
         return False
     if any(decision.rule not in ("steady", "stand_by") for decision in decisions):
         return False
+    mine = volume.bricks_of(cluster.host(cluster.me))
+    if mine and len(own.blames or ()) < volume.replica - 1:
+        return False  # what its brick says of the others is told a moment after they have come
     members = [member for member in cluster.members.values() if not member.terminating]
     holders = [cluster.holder(brick) for brick in volume.bricks]
     return (

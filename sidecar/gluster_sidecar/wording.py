@@ -69,6 +69,8 @@ def _of_objects(step: do.Action) -> str:
             return f"creates the member of node {node} again" + (", which is to be drained" if leaves else "")
         case do.ForgetMember(node):
             return f"deletes the member of node {node}, which is left over"
+        case do.SpendOverride(node):
+            return f"has used the word of an operator that the copy of node {node} is right, and removes it"
         case do.NoteHealth(whole):
             return f"notes {len(whole)} bricks as whole"
         case do.NoteUnproven(bricks):

@@ -63,6 +63,9 @@ class NodeGluster:
     def ask(self, *words: str, seconds: int = READ_SECONDS) -> ET.Element:
         return self._run(words, seconds)
 
+    def volfile(self, volume: str) -> str:
+        return self.pool.shell(self.node, f"gluster --mode=script system:: getspec {volume}")
+
     def change(self, *words: str) -> None:
         self._run(words, 120)
 

@@ -329,6 +329,9 @@ class Pool:
         process = self.processes.pop(f"n{node}")
         process.kill()
         process.wait()
+        # The namespaces end a moment later; a disk that is still mounted would be mounted as it was.
+        disk = str(self.folder / f"n{node}/disk.img")
+        wait_for("its disk is free", lambda: not run("losetup", "--associated", disk))
 
     def cut(self, node: int) -> None:
         """Its network, so that it reaches nobody."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 
 from tests.integration.pool import Pool, wait_for
@@ -51,6 +52,12 @@ def answers(pool: Pool, node: int) -> bool:
 
 def trouble(pool: Pool) -> str:
     return pool.data("gluster-status").get("trouble", "")
+
+
+def take_as_right(pool: Pool) -> None:
+    """Runs the command that `trouble` names."""
+    (command,) = re.findall(r"kubectl (annotate .*take-as-right=[^']*')", trouble(pool))
+    pool.kubectl(*shlex.split(command))
 
 
 def state(pool: Pool, node: int) -> str:

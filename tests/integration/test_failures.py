@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.pool import Pool, running, wait_for
-from tests.integration.seen import all_well, bricks, fill, whole, why
+from tests.integration.seen import MOUNT, all_well, bricks, fill, take_as_right, trouble, whole, why
 
 pytestmark = [pytest.mark.lab]
 
@@ -129,3 +129,44 @@ def test_a_spare_takes_the_place_of_one_that_stays_away(pool: Pool, unharmed: No
     assert pool.shell(4, "pidof glusterfsd || true") == "", "its old data is not served"
     all_well(pool)
     assert 4 not in bricks(pool)
+
+
+def test_a_lost_disk_is_filled_by_a_copy_that_was_just_away(pool: Pool, unharmed: None) -> None:
+    """It cannot ask whether it lacks anything; the last report of the one that was lost clears it."""
+    all_well(pool)
+    before = bricks(pool)[5][0]
+    pool.power_off(3)
+    pool.announce(3, ready=False)
+    wait_for("it is seen down", lambda: not bricks(pool)[3][1])
+    pool.power_off(5)
+    pool.announce(5, ready=False)
+    pool.lose_disk(5)
+    for node in (3, 5):
+        pool.power_on(node)
+        pool.announce(node)
+    wait_for("a new brick", lambda: bricks(pool)[5][0] != before, 180)
+    all_well(pool)
+
+
+def test_of_two_a_copy_that_lacks_writes_is_not_relied_on_before_an_operator_says_so(pool: Pool) -> None:
+    """The one that is lost blamed it: what it lacks, nobody has any more. What is told to do is done."""
+    all_well(pool)
+    before = bricks(pool)[5][0]
+    pool.power_off(3)
+    pool.announce(3, ready=False)
+    wait_for("it is seen down", lambda: not bricks(pool)[3][1])
+    pool.shell(1, f"{MOUNT} for i in $(seq 20); do echo $i > /run/t/alone$i; done")
+    wait_for("it is blamed", lambda: "blamed" in pool.data("gluster-member-5")["blames"])
+    pool.power_off(5)
+    pool.announce(5, ready=False)
+    pool.lose_disk(5)
+    for node in (3, 5):
+        pool.power_on(node)
+        pool.announce(node)
+    wait_for("an operator is told", lambda: "take that copy as right" in trouble(pool), 180)
+    assert bricks(pool)[5] == (before, False)
+    take_as_right(pool)
+    wait_for("a new brick", lambda: bricks(pool)[5][0] != before, 180)
+    all_well(pool)
+    assert "take-as-right" not in pool.kubectl("get", "configmap", "gluster-member-3", "-o", "yaml")
+    assert trouble(pool) == ""

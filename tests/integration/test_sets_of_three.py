@@ -6,12 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.pool import Pool, running, wait_for
-from tests.integration.seen import all_well, bricks, fill, replaced
+from tests.integration.pool import LOCK_SECONDS, Pool, running, wait_for
+from tests.integration.seen import all_well, bricks, fill, replaced, take_as_right, trouble
 
 pytestmark = [pytest.mark.lab]
 
 KINDS = {"arbiter": "1 x (2 + 1) = 3", "copies": "1 x 3 = 3"}
+ALONE = (
+    "mkdir -p /run/o; mount -t glusterfs localhost:/data /run/o;"
+    " echo x > /run/o/away; rm /run/o/away; umount /run/o"
+)
+"""Writes while node 1, whose client the others tests use, is away."""
+KILL = "kill -9 $(pidof glusterfsd) 2>/dev/null && echo killed || true"
 GROWN = {"arbiter": "2 x (2 + 1) = 6", "copies": "2 x 3 = 6"}
 
 
@@ -70,6 +76,31 @@ def test_a_restarted_copy_is_ready_while_another_is_away(pool: Pool, unharmed: N
     all_well(pool)
 
 
+def test_a_lost_disk_is_filled_though_nobody_remembers_that_the_others_are_whole(
+    pool: Pool, unharmed: None
+) -> None:
+    """Issue 13, case 1: "bricks 2 and 3 may lack writes", for ever. They have quorum and blame only 1."""
+    all_well(pool)
+    before = bricks(pool)[1][0]
+    pool.power_off(1)
+    pool.announce(1, ready=False)
+    pool.lose_disk(1)
+    wait_for("it is seen down", lambda: not bricks(pool)[1][1])
+    pool.shell(2, ALONE)
+    for node in (2, 3):
+        pool.power_off(node)
+        pool.announce(node, ready=False)
+    for node in (2, 3):
+        pool.power_on(node)
+        pool.announce(node)
+    wait_for("both serve again", lambda: bricks(pool)[2][1] and bricks(pool)[3][1], 120)
+    wait_for("a brick process is killed", lambda: pool.shell(2, KILL) == "killed\n", LOCK_SECONDS)
+    pool.power_on(1)
+    pool.announce(1)
+    wait_for("node 1 has a new brick", lambda: bricks(pool)[1][0] != before, LOCK_SECONDS)
+    all_well(pool)
+
+
 def test_it_grows_by_a_whole_set(pool: Pool, unharmed: None, kind: str) -> None:
     for node in (4, 5, 6):
         pool.power_on(node)
@@ -79,4 +110,21 @@ def test_it_grows_by_a_whole_set(pool: Pool, unharmed: None, kind: str) -> None:
     assert GROWN[kind] in pool.gluster(1, "volume", "info", "data")
     wait_for("it is spread", lambda: len(pool.data("gluster-status").get("balanced", "").split()) == 6, 120)
     assert int(pool.shell(4, "ls /data/brick | wc -l")) > 0
+    all_well(pool)
+
+
+def test_of_three_the_last_copy_left_is_an_operators_to_judge(pool: Pool, unharmed: None) -> None:
+    all_well(pool)
+    before = bricks(pool)
+    for node in (2, 3):
+        pool.power_off(node)
+        pool.announce(node, ready=False)
+    wait_for("both are seen down", lambda: {bricks(pool)[2][1], bricks(pool)[3][1]} == {False})
+    for node in (2, 3):
+        replaced(pool, node, off=False)
+    wait_for("an operator is told", lambda: "take that copy as right" in trouble(pool), 240)
+    assert [bricks(pool)[node] for node in (2, 3)] == [(before[node][0], False) for node in (2, 3)]
+    take_as_right(pool)
+    for node in (2, 3):
+        wait_for("a new brick", lambda node=node: bricks(pool)[node][0] != before[node][0], 240)  # type: ignore[misc]
     all_well(pool)

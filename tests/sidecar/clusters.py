@@ -9,6 +9,7 @@ from gluster_sidecar import actions as do
 from gluster_sidecar import planner
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import (
+    Blame,
     Brick,
     Cluster,
     Guarded,
@@ -27,7 +28,7 @@ from gluster_sidecar.settings import Settings
 from hypothesis import strategies as st
 
 from tests.sidecar.notes import noted
-from tests.sidecar.world import NAMESPACE, START, WATCH, brick, host
+from tests.sidecar.world import NAMESPACE, START, WATCH, brick, host, process
 
 COUNTS = st.none() | st.integers(0, 2)
 
@@ -57,6 +58,15 @@ def members(draw: st.DrawFn, node: int) -> Member:
         joined=draw(st.booleans()),
         state=draw(st.sampled_from(MemberState)),
         uuid=draw(st.sampled_from((f"uuid-{node}", None))),
+        brick=draw(st.sampled_from((brick(node), brick(node), ""))),
+        process=draw(st.sampled_from((process(node), process(node), ""))),
+        override=draw(st.sampled_from(("", "", f"{brick(node)} {process(node)}"))),
+        blames=draw(
+            st.dictionaries(
+                st.sampled_from([brick(n) for n in range(1, 8)]),
+                st.builds(Blame, st.sampled_from([process(n) for n in range(1, 8)]), st.booleans()),
+            )
+        ),
         knows=draw(st.sampled_from((frozenset(range(1, 9)), frozenset()))),
         place=draw(st.sampled_from(("/data/brick-9", "/data/brick", None))),
         spare=draw(st.sampled_from((False, False, True))),
@@ -141,7 +151,6 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
             balanced=draw(some),
             rebalance_bricks=draw(some),
             whole=draw(st.just(frozenset(names)) | some),
-            last=draw(st.just(frozenset[str]()) | some),
             replaced=draw(st.sampled_from((frozenset[str](), frozenset(names[:1])))),
             unproven=draw(st.sampled_from((frozenset[str](), frozenset(names[:1])))),
             away={n: long_ago for n in nodes if draw(st.booleans())},

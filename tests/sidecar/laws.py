@@ -28,8 +28,6 @@ def _broken(cluster: Cluster, volume: Volume | None, whole: set[str], step: do.A
     match step:
         case do.ReplaceBrick(_, old, new):
             return _replacement(cluster, volume, whole, old, new)
-        case do.NoteHealth(noted, last, _):
-            return "" if last <= noted else "a last copy is not whole"
         case do.StartRemoval(_, bricks):
             if not volume or not _all_up(volume):
                 return "a brick is not known to be up"
@@ -71,12 +69,17 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
         return "it is no brick"
     others = [brick for brick in one if brick.id != old]
     unproven = cluster.notes.unproven
-    if not all(b.online is True and b.id in whole and b.id not in unproven for b in others):
-        return "another copy is not up or not known to be whole"
-    asked = [b for b in others if b.id not in cluster.notes.last]
-    words = [cluster.members[b.node or 0].caught_up for b in asked if b.node in cluster.members]
-    if len(words) < len(asked) or not cluster.own.watch or not set(words) <= {cluster.own.watch}:
-        return "another copy's node did not say in this watch that it has caught up"
+    if any(_is_taken(cluster, b) for b in others):
+        others = [b for b in others if b.id not in cluster.members[b.node or 0].lost]
+    if not all(b.online is True and b.id not in unproven for b in others):
+        return "another copy is not up, or not known to have been put into the volume to the end"
+    if not _evident(cluster, volume, old, [b.id for b in others]):
+        others = [b for b in others if not _is_taken(cluster, b)]
+        if not all(b.id in whole for b in others):
+            return "another copy is not known to be whole"
+        words = [cluster.members[b.node or 0].caught_up for b in others if b.node in cluster.members]
+        if len(words) < len(others) or not cluster.own.watch or not set(words) <= {cluster.own.watch}:
+            return "another copy's node did not say in this watch that it has caught up"
     away = {n for n, since in cluster.notes.away.items() if cluster.at - since >= timedelta(minutes=1)}
     if any(member.starts_anew and node not in away for node, member in cluster.members.items()):
         return "a glusterd is started anew"
@@ -94,6 +97,29 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
     return _tasks(volume) or _stays(cluster, gone, new, leaves=leaves)
 
 
+def _is_taken(cluster: Cluster, brick: Brick) -> bool:
+    member = cluster.members.get(brick.node or 0)
+    return bool(member and member.process) and member.override == f"{brick.id} {member.process}"  # type: ignore[union-attr]
+
+
+def _evident(cluster: Cluster, volume: Volume, old: str, others: list[str]) -> bool:
+    """Nobody who could have taken a write without one of the others blames it."""
+    by_brick = {member.brick: member for member in cluster.members.values() if member.brick}
+    if volume.replica == 2:
+        gone = by_brick.get(old)
+        blame = gone.blames.get(others[0]) if gone and old in gone.lost else None
+        return blame is not None and not blame.blamed
+    for one in others:
+        for other in others:
+            if one != other:
+                if not {one, other} <= by_brick.keys() or not by_brick[other].process:
+                    return False
+                blame = by_brick[one].blames.get(other)
+                if blame is None or blame.blamed or blame.process != by_brick[other].process:
+                    return False
+    return volume.options.get("cluster.quorum-type", "auto") == "auto"
+
+
 def _stays(cluster: Cluster, gone: Brick, new: str, *, leaves: bool) -> str:
     """A brick that is down for a moment is nobody's to replace."""
     member = cluster.members.get(gone.node or 0)
@@ -107,7 +133,11 @@ def _release(cluster: Cluster, volume: Volume | None, node: int, plan: frozenset
     if plan != (cluster.plan.named if cluster.plan else None):
         return "another plan than the one that was seen"
     if cluster.plan is None:
-        return "" if all(m.terminating for m in cluster.members.values()) else "a member lives"
+        # A member without controller and claim is left over from a Pulumi that was killed.
+        held = (cluster.controllers or {}).keys() | (cluster.claims or {}).keys()
+        known = cluster.controllers is not None and cluster.claims is not None
+        lives = [n for n, m in cluster.members.items() if not m.terminating and (n in held or not known)]
+        return "a member lives" if lives else ""
     if node in cluster.plan.nodes | cluster.plan.spares:
         return "the plan names it"
     if cluster.pool is None:

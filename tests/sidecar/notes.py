@@ -10,8 +10,8 @@ from gluster_sidecar.model import Notes
 
 def noted(notes: Notes, step: do.Note) -> Notes:
     match step:
-        case do.NoteHealth(whole, last, away):
-            return replace(notes, whole=whole, last=last, away=away)
+        case do.NoteHealth(whole, away):
+            return replace(notes, whole=whole, away=away)
         case do.NoteUnproven(bricks):
             return replace(notes, unproven=bricks)
         case do.NoteRebalance(bricks, after):

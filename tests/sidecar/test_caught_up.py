@@ -68,9 +68,11 @@ def test_each_start_of_a_brick_is_another_process(tmp_path: Path) -> None:
     (pid_files / "data").mkdir(parents=True)
     (pid_files / "data/data-brick.pid").write_text("71\n")
     (proc / "71").mkdir(parents=True)
+    (proc / "sys/kernel/random").mkdir(parents=True)
+    (proc / "sys/kernel/random/boot_id").write_text("d903fc9e-e91d-49b6-8274-9c3fed14bcdd\n")
     (proc / "71/cmdline").write_text("glusterfsd\0-s\0me\0--brick-name\0/data/a brick\0-l\0log\0")
     (proc / "71/stat").write_text(f"71 (gluster (fsd) S {' '.join(map(str, range(4, 22)))} 4711 23 24\n")
-    assert running_bricks(pid_files, proc) == ["71.4711 /data/a brick"]
+    assert running_bricks(pid_files, proc) == ["71.4711.d903fc9e /data/a brick"]
     (proc / "71/cmdline").write_text("another program that has its number now\0")
     assert running_bricks(pid_files, proc) == []
 

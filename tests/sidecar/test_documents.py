@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import documents, planner, report
+from gluster_sidecar import documents, planner, report, trouble
 from gluster_sidecar.contract import KIND_LABEL, PLAN_NAME, STATUS_NAME, Kind
 from gluster_sidecar.gluster import Cli
 from gluster_sidecar.kubernetes import Object
@@ -90,7 +90,7 @@ def test_a_look_at_objects_that_do_not_parse_goes_on_with_the_others() -> None:
     assert plan == Plan(nodes=frozenset({1}), spares=frozenset({5}))
     assert seen.cluster.leaving == frozenset()
     assert len(seen.cluster.unreadable) == 2
-    assert any("ConfigMap gluster-plan: nodes is 'x'" in line for line in report.troubles(seen.cluster))
+    assert any("ConfigMap gluster-plan: nodes is 'x'" in line for line in trouble.troubles(seen.cluster))
 
 
 def test_under_a_plan_that_cannot_be_read_repairs_go_on_and_nothing_is_settled() -> None:

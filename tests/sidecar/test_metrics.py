@@ -6,7 +6,7 @@ import urllib.request
 from dataclasses import replace
 
 import pytest
-from gluster_sidecar import health, metrics, planner, report
+from gluster_sidecar import health, metrics, planner, report, trouble
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.health import Health
 from gluster_sidecar.model import Cluster
@@ -76,7 +76,7 @@ def test_they_are_served() -> None:
 
 def test_what_waits_for_a_person_is_said_with_the_way_out() -> None:
     cluster = formed(1, 2, 3, 4).cluster(1)
-    assert report.troubles(cluster) == []
+    assert trouble.troubles(cluster) == []
     assert cluster.pool
     halfway = replace(cluster.pool.peers[host(2)], in_cluster=False)
     rejected = replace(halfway, rejected=True)
@@ -89,11 +89,11 @@ def test_what_waits_for_a_person_is_said_with_the_way_out() -> None:
     assert ill.pool
     ill = replace(ill, pool=replace(ill.pool, peers={**ill.pool.peers, host(2): rejected}))
     said = report.status_document(ill, STEADY, Settings())["trouble"].splitlines()
-    assert len(said) == len(report.troubles(ill)) == gauges(ill)["troubles"] == 4
+    assert len(said) == len(trouble.troubles(ill)) == gauges(ill)["troubles"] == 4
     assert f"glusterd does not take {host(2)}" in said[0]
     assert ill.pool
     being_let_in = replace(ill, pool=replace(ill.pool, peers={**ill.pool.peers, host(2): halfway}))
-    assert report.troubles(being_let_in) == said[1:]
+    assert trouble.troubles(being_let_in) == said[1:]
     assert "heal data info split-brain" in said[1]
     assert said[2].startswith("the disk of node 3 is full")
     assert said[3].startswith("node 4 is blocked")

@@ -32,8 +32,8 @@ class Status:
 @pytest.mark.parametrize(
     ("step", "read"),
     [
-        (do.NoteHealth(SOME, OTHER, {2: START}), Notes(whole=SOME, last=OTHER, away={2: START})),
-        (do.NoteHealth(frozenset(), frozenset(), {}), Notes()),
+        (do.NoteHealth(SOME, {2: START}), Notes(whole=SOME, away={2: START})),
+        (do.NoteHealth(frozenset(), {}), Notes()),
         (do.NoteUnproven(SOME), Notes(unproven=SOME)),
         (do.NoteBalanced(SOME), Notes(balanced=SOME)),
         (do.NoteRebalance(SOME, "id"), Notes(rebalance_bricks=SOME, rebalance_after="id")),

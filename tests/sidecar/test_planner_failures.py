@@ -126,7 +126,7 @@ def test_a_survivor_that_others_accuse_is_no_source() -> None:
     assert cluster.pool.volume
     volume = replace(cluster.pool.volume, pending={brick(1): 0, brick(2): 3})
     decision = planner.plan(replace(cluster, pool=replace(cluster.pool, volume=volume)), Settings())
-    assert decision.steps == (do.NoteHealth(frozenset(), frozenset(), {}),)
+    assert decision.steps == (do.NoteHealth(frozenset(), {}),)
     mirrored = replace(volume, pending={brick(1): 3, brick(2): 0})
     assert (
         planner.plan(replace(cluster, pool=replace(cluster.pool, volume=mirrored)), Settings()).rule

@@ -62,58 +62,6 @@ def test_nor_is_it_for_a_spare() -> None:
     assert "may lack writes" in world.decide().waits_for
 
 
-@pytest.mark.parametrize(("lost", "trusted"), [(True, True), (False, False)], ids=["lost", "off"])
-def test_the_last_copy_stays_one_while_its_glusterd_is_started_anew(lost: bool, trusted: bool) -> None:
-    """It looks as if it had been away, but where all others lost their disks nobody took a write."""
-    world = with_a_gone_disk()
-    if not lost:
-        world.lost.clear()
-    silence(world, 3)
-    assert not replaces(world), "the last copy is not up"
-    assert (brick(3) in world.notes.whole) is trusted
-    world.down.remove(3)
-    world.away.remove(3)
-    world.decide()  # its pod is not Ready yet
-    assert (brick(3) in world.notes.whole) is trusted
-    world.pods[3] = replace(world.pods[3], ready=True)
-    world.lost.add(4)
-    assert replaces(world) is trusted
-
-
-@pytest.mark.parametrize("word", ["", "2@before"], ids=["started anew", "another acts"])
-def test_a_last_copy_that_could_be_relied_on_need_not_be_asked_again(word: str) -> None:
-    """It could never answer: whoever could tell what it lacks is gone."""
-    world = with_a_gone_disk()
-    world.decide()
-    assert world.notes.last == {brick(3)}
-    silence(world, 3)
-    assert not replaces(world), "it is not up"
-    world.down.remove(3)
-    world.away.remove(3)
-    world.caught_up[3] = word
-    assert replaces(world)
-
-
-@pytest.mark.parametrize("word", ["", "2@before"], ids=["started anew", "another acts"])
-def test_a_last_copy_that_was_never_asked_is_not_noted(word: str) -> None:
-    world = with_a_gone_disk()
-    world.caught_up[3] = word
-    world.decide()
-    assert world.notes.last == frozenset()
-
-
-def test_it_is_no_last_copy_any_more_once_there_is_another() -> None:
-    world = with_a_gone_disk()
-    world.decide()
-    world.lost.clear()
-    world.down.clear()
-    world.decide()
-    assert world.notes.last == frozenset()
-    lose_disk(world, 4)
-    world.caught_up[3] = "2@before"
-    assert not replaces(world)
-
-
 @pytest.mark.parametrize("word", [2, None])
 def test_the_last_word_of_a_brick_that_is_gone_counts(word: int | None) -> None:
     """Clients reached brick 4 and not brick 3, and then brick 4 was lost, all between two looks."""

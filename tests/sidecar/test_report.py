@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gluster_sidecar import disk, hosts, report
+from gluster_sidecar import disk, hosts, report, trouble
 from gluster_sidecar.model import Cluster, Pool
 from gluster_sidecar.planner import Decision
 
@@ -128,7 +128,7 @@ def test_what_leaves_is_said_until_it_may_go() -> None:
     cluster = world.cluster(1)
     said = report.settled_document(cluster, STEADY)
     assert "nodes 3 leave: 2 files are left in its brick /data/brick: a, b" in said["settled"]
-    assert any("2 files are left" in line for line in report.troubles(cluster))
+    assert any("2 files are left" in line for line in trouble.troubles(cluster))
     del world.left[3]
     world.run()
     assert report.settled_document(world.cluster(1), STEADY)["settled"] == "1,2@x"
@@ -142,11 +142,11 @@ def test_a_deletion_that_the_plan_does_not_ask_for_is_said() -> None:
     assert cluster.controllers
     assert cluster.claims
     going = {**cluster.controllers, 2: replace(cluster.controllers[2], terminating=True)}
-    (line,) = report.troubles(replace(cluster, controllers=going))
+    (line,) = trouble.troubles(replace(cluster, controllers=going))
     assert "controller of node 2, which holds data, is being deleted" in line
-    (line,) = report.troubles(replace(cluster, claims={1: cluster.claims[1]}))
+    (line,) = trouble.troubles(replace(cluster, claims={1: cluster.claims[1]}))
     assert "claim of node 2, which holds data, is missing" in line
-    (line,) = report.troubles(replace(cluster, plan=None))
+    (line,) = trouble.troubles(replace(cluster, plan=None))
     assert "plan object is missing" in line
 
 

@@ -15,20 +15,22 @@ from gluster_sidecar.events import Events
 from gluster_sidecar.health import Health
 from gluster_sidecar.lease import DURATION_SECONDS, RENEW_SECONDS, Lease
 from gluster_sidecar.loop import Loop
-from gluster_sidecar.model import Cluster
+from gluster_sidecar.model import Blame, Cluster
 from gluster_sidecar.observe import Seen
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar.test_lease import OneLease
 from tests.sidecar.test_planner_failures import formed
-from tests.sidecar.world import brick, host
+from tests.sidecar.world import brick, host, process
 
 PROCESS = "71.4711"
 
 
 def well(me: int = 1) -> Cluster:
-    cluster = formed(1, 2, 3, 4).cluster(me)
-    return replace(cluster, own=replace(cluster.own, writable=True, processes={"/data/brick": PROCESS}))
+    cluster, mate = formed(1, 2, 3, 4).cluster(me), me - 1 if me % 2 == 0 else me + 1
+    clear = {brick(mate): Blame(process(mate), blamed=False)}
+    own = replace(cluster.own, writable=True, processes={"/data/brick": PROCESS}, blames=clear)
+    return replace(cluster, own=own)
 
 
 def is_calm(cluster: Cluster) -> bool:
@@ -74,6 +76,8 @@ def ill(cluster: Cluster) -> list[Cluster]:
                 ("writable", None),
                 ("writable", False),
                 ("problem", "x"),
+                ("blames", {}),
+                ("blames", None),
             )
         ),
         *(replace(cluster, pool=replace(pool, peers={**pool.peers, host(2): p})) for p in peers),

@@ -312,6 +312,9 @@ class Answers:
         self.note.unlink(missing_ok=True)
         raise ActionError("it ended")
 
+    def volfile(self, volume: str) -> str:
+        raise ActionError("it ended")
+
 
 def test_a_look_that_began_before_glusterd_ended_says_so(tmp_path: Path) -> None:
     note = tmp_path / Path(contract.RESTART_FILE).relative_to(contract.RUN_DIRECTORY)

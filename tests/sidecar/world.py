@@ -13,6 +13,7 @@ from gluster_sidecar import actions as do
 from gluster_sidecar import planner
 from gluster_sidecar.contract import MemberState, format_nodes, host_name
 from gluster_sidecar.model import (
+    Blame,
     Brick,
     Cluster,
     Guarded,
@@ -38,6 +39,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def host(node: int) -> str:
     return host_name(node, NAMESPACE)
+
+
+def process(node: int) -> str:
+    """Of its brick, which nobody ever restarts here."""
+    return f"7{node}.1"
 
 
 def brick(node: int) -> str:
@@ -75,6 +81,10 @@ class World:
     """Nodes whose bricks are not on their disks."""
     words: dict[int, int | None] = field(default_factory=dict)
     """What nodes said last that others of their set lack."""
+    blames: dict[int, dict[str, Blame]] = field(default_factory=dict)
+    """What nodes reported last of the other bricks of their sets."""
+    overrides: dict[int, str] = field(default_factory=dict)
+    """What an operator wrote on their objects."""
     caught_up: dict[int, str] = field(default_factory=dict)
     """In which watch they said last that they have caught up, where it is not the actor's own."""
     places: dict[int, str] = field(default_factory=dict)
@@ -140,6 +150,10 @@ class World:
                 joined=node in with_bricks and bool(self.volume and self.volume.started),
                 state=MemberState.JOINED if node in with_bricks else state,
                 uuid=f"uuid-{node}",
+                brick=next((b.id for b in bricks if b.node == node), ""),
+                process="" if node in self.down or node not in with_bricks else process(node),
+                blames=self.blames.get(node, {}),
+                override=self.overrides.get(node, ""),
                 place=self.places.get(node, "/data/brick"),
                 knows=frozenset(self.pods),
                 spare=node in self.spares,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gluster_sidecar import actions as do
 from gluster_sidecar import documents, planner, report
 from gluster_sidecar.contract import DRAIN_FINALIZER, KIND_LABEL, Kind, MemberKey, format_nodes, member_name
 from gluster_sidecar.disk import Usage
 from gluster_sidecar.model import (
+    Blame,
     Cluster,
     Guarded,
     Member,
@@ -139,6 +141,7 @@ class SimulatedCluster:
                 ending=node.ending,
             ),
         )
+        cluster = replace(cluster, own=replace(cluster.own, **self._evidence(node, cluster)))
         if planner.acts(cluster) and self.chance() >= 0.03:
             cluster = replace(cluster, controllers=dict(self.guarded), claims=dict(self.guarded))
         if (
@@ -151,6 +154,23 @@ class SimulatedCluster:
             return cluster
         seen = self._details(cluster, shared, volume, there)
         return replace(cluster, pool=replace(cluster.pool, volume=seen))
+
+    def _evidence(self, node: Node, cluster: Cluster) -> dict[str, Any]:
+        """The processes and the blames of `Own`, as its daemon tells them."""
+        shared, mine = self.gluster.main, node.own_bricks
+        if not mine or not node.serves or node.lost or shared is not node.shared or node.stranded:
+            return {}
+        assert node.volume
+        index, one = next((i, one) for i, one in enumerate(node.volume.sets) if mine[0] in one)
+        found = {
+            other.id: Blame(
+                member.process if (member := cluster.holder(other)) and member.brick == other.id else "",
+                blamed=self.gluster.blames(index, mine[0], other),
+            )
+            for other in one
+            if other != mine[0]
+        }
+        return {"processes": {mine[0].path: f"{node.number}.{node.starts}"}, "blames": found}
 
     def _details(self, cluster: Cluster, shared: Shared, volume: Volume, there: set[int]) -> Volume:
         gluster = self.gluster

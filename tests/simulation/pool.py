@@ -84,6 +84,8 @@ class Node:
     api: bool = True
     serves: bool = False
     """Its brick process runs."""
+    starts: int = 0
+    """Of its brick."""
     caught_up: bool = False
     """Its sidecar saw its set whole since its brick was started (`Loop._caught_up`)."""
     learned: bool = True
@@ -245,6 +247,12 @@ class GlusterPool:
             if (data := self.data(brick)) is not None:
                 data.add(write)
 
+    def blames(self, index: int, brick: Brick, other: Brick) -> bool:
+        """`brick` knows of an entry that `other` of its set lacks."""
+        shared = self.main
+        assert shared
+        return not (self.data(brick) or set()) & shared.homes[index] <= self.believed(other)
+
     def pending(self, index: int, brick: Brick) -> int:
         """Entries of which `brick` knows that another of its set lacks them."""
         shared = self.main
@@ -340,7 +348,8 @@ class GlusterPool:
         node.learned = node.learned or node.number in node.shared.peers
         changed = node.volume is not None and node.volume.bricks != node.knew
         node.caught_up = node.caught_up and node.serves and not changed
-        node.serves = bool(node.own_bricks) and not node.lost
+        before, node.serves = node.serves, bool(node.own_bricks) and not node.lost
+        node.starts += node.serves and (changed or not before)
 
     def follow_orders(self, node: Node) -> bool:
         """The next that its daemon does for a sidecar that asked for another glusterd; False if nothing."""
@@ -423,6 +432,7 @@ class GlusterPool:
                 shared.volume = replace(volume, started=True)
                 for brick in volume.bricks:
                     self.nodes[node_of(brick)].serves = True
+                    self.nodes[node_of(brick)].starts += 1
             case do.AddBricks(_, bricks):
                 _must(volume.removal is None and not spreads, "a task runs")
                 _must(len(bricks) % volume.replica == 0, "half a set")
@@ -495,6 +505,7 @@ class GlusterPool:
             _must(volume is None or brick.id not in {b.id for b in volume.bricks}, "it is a brick")
             node.folders[brick.path] = set()
             node.serves = bool(volume and volume.started)
+            node.starts += node.serves
         return made
 
     def _probe(self, me: Node, name: str) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from gluster_sidecar.model import Brick, Cluster, TaskState, Volume
+from typing import Final
+
+from gluster_sidecar.model import Blame, Brick, Cluster, TaskState, Volume
 
 from .look import is_gone, is_well, not_up, pool_of, said_lost
+
+QUORUM_TYPE: Final = "cluster.quorum-type"
+"""`auto`, glusterd's own choice for three copies: a write needs the majority of a set."""
 
 
 def in_sync(cluster: Cluster) -> bool:
@@ -44,17 +49,18 @@ def why_unsafe(cluster: Cluster, volume: Volume, *, heals_matter: bool = True) -
 def why_unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ...], brick: Brick) -> str:
     """Law 3 for one brick of a set: why the others may not be left alone with its data.
 
-    A brick that is gone cannot be asked what it had; so all others must be known to have every write,
-    by having been up ever since the set was last seen with nothing to heal: at every look of those who
-    acted, and by its own node's word in this very watch for the time between them.
+    A brick that is gone cannot be asked what it had; so all others must be known to have every write: by what
+    the bricks say of each other (`_is_evident`), or by having been up ever since the set was last seen with
+    nothing to heal: at every look of those who acted, and by its own node's word in this very watch for the
+    time between them.
     """
     others = tuple(other for other in one if other != brick)
+    if any(is_taken_as_right(cluster, other) for other in others):
+        others = tuple(other for other in others if not said_lost(cluster, other))
     if down := not_up(others):
         return f"bricks {', '.join(down)} of the same set are not up"
-    if unknown := [other.id for other in others if other.id not in cluster.notes.whole]:
-        return f"bricks {', '.join(unknown)} may lack writes: they were away since the set was last whole"
-    if silent := [b.id for b in others if b.id not in cluster.notes.last and not answered(cluster, b)]:
-        return f"the nodes of bricks {', '.join(silent)} have not said in this watch that they have caught up"
+    if not _is_evident(cluster, volume, others, brick) and (unknown := unknown_to_memory(cluster, others)):
+        return unknown
     peers = pool_of(cluster).peers.values()
     connected = 1 + sum(map(is_well, peers))
     if 2 * connected <= 1 + len(peers):
@@ -62,6 +68,62 @@ def why_unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ..
     if out := [b.id for b in volume.bricks if b != brick and _misses_changes(cluster, b)]:
         return f"glusterd of bricks {', '.join(out)} is away, and starts them anew when it learns of a change"
     return _busy(volume)
+
+
+def unknown_to_memory(cluster: Cluster, others: tuple[Brick, ...]) -> str:
+    """Why the others of a set are not known by memory, or by the word of an operator, to have every write;
+    empty if they are."""
+    others = tuple(other for other in others if not is_taken_as_right(cluster, other))
+    if unknown := [other.id for other in others if other.id not in cluster.notes.whole]:
+        return f"bricks {', '.join(unknown)} may lack writes: they were away since the set was last whole"
+    if silent := [b.id for b in others if not answered(cluster, b)]:
+        return f"the nodes of bricks {', '.join(silent)} have not said in this watch that they have caught up"
+    return ""
+
+
+def _is_evident(cluster: Cluster, volume: Volume, others: tuple[Brick, ...], gone: Brick) -> bool:
+    """The others of the set, which are up, have every acknowledged write by what the bricks themselves say.
+
+    With quorum a write is acknowledged by a majority only, and whoever has it blames who lacks it: if none of
+    a majority blames another of them, all of them have it. With two copies the one that is gone could take
+    writes alone, and its last report tells whether it did. Only of a disk that is lost: one that is away may
+    have taken writes after its last report, and could still bring them back.
+    """
+    if cluster.notes.unproven & {brick.id for brick in others}:
+        return False  # nobody knows what such a brick lacks, so nobody blames it
+    has_quorum = volume.options.get(QUORUM_TYPE, "auto") == "auto" and 2 * len(others) > volume.replica
+    if has_quorum and volume.replica > 2:
+        return all(_clears(cluster, one, other) for one in others for other in others if one != other)
+    last = member.blames if (member := cluster.holder(gone)) and member.brick == gone.id else {}
+    return said_lost(cluster, gone) and all(b.id in last and not last[b.id].blamed for b in others)
+
+
+def _clears(cluster: Cluster, one: Brick, other: Brick) -> bool:
+    """`one` said of `other`, in the process that runs, that it lacks nothing that `one` has."""
+    member, holder = cluster.holder(one), cluster.holder(other)
+    if member is None or holder is None or member.brick != one.id or holder.brick != other.id:
+        return False
+    return bool(holder.process) and member.blames.get(other.id) == Blame(holder.process, blamed=False)
+
+
+def is_taken_as_right(cluster: Cluster, brick: Brick) -> bool:
+    """An operator said so, of the process that runs: one that was restarted since is another copy."""
+    member = cluster.holder(brick)
+    if member is None or member.brick != brick.id:
+        return False
+    return bool(member.copy) and member.override == member.copy
+
+
+def copy_in_doubt(cluster: Cluster, volume: Volume, one: tuple[Brick, ...], brick: Brick) -> Brick | None:
+    """The only copy that is left of a set, where `brick` and all others lost their disks, if neither evidence
+    nor memory says that it has every write: an operator must decide."""
+    others = tuple(other for other in one if other != brick)
+    left = [b for b in others if b.online is True and not said_lost(cluster, b)]
+    lost = [b for b in others if said_lost(cluster, b)]
+    if not said_lost(cluster, brick) or len(left) != 1 or len(lost) != len(others) - 1:
+        return None
+    known = left[0].id in cluster.notes.whole or _is_evident(cluster, volume, others, brick)
+    return left[0] if lost or not known else None
 
 
 def answered(cluster: Cluster, brick: Brick) -> bool:

@@ -10,8 +10,7 @@ from gluster_sidecar.model import Brick, Cluster, Volume
 from gluster_sidecar.settings import Settings
 
 from .engine import acts
-from .gates import answered
-from .look import each_brick, is_ready, not_up, pool_of, said_lost, volume_of
+from .look import is_ready, not_up, pool_of, volume_of
 
 
 def needs_heals(cluster: Cluster) -> bool:
@@ -32,9 +31,8 @@ def note_health(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     volume = volume_of(cluster)
     if volume and volume.started and volume.detailed:
         whole, away = _whole(cluster, volume), _away(cluster, volume)
-        last, notes = _last(cluster, volume, whole), cluster.notes
-        if (whole, last, away) != (notes.whole, notes.last, notes.away):
-            yield NoteHealth(whole, last, away)
+        if (whole, away) != (cluster.notes.whole, cluster.notes.away):
+            yield NoteHealth(whole, away)
 
 
 def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
@@ -47,7 +45,7 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
         else:
             # A brick that died and came back between two looks is told by its own node, which is not
             # Ready before it has caught up.
-            stayed = [b for b in one if _stayed(cluster, one, b)]
+            stayed = [b for b in one if b.online is True and _has_caught_up(cluster, b)]
             # One that was up, but where clients did not reach it, is told by those that have what it lacks.
             # While a brick is away, it is that one which the others have entries for; what it had itself
             # when it went, its node's last word says.
@@ -59,46 +57,10 @@ def _whole(cluster: Cluster, volume: Volume) -> frozenset[str]:
     return frozenset(found)
 
 
-def _stayed(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
-    """It has what it had at the last look, and nobody took a write without it.
-
-    Where all others lost their disks nobody could: the last copy stays one while its glusterd is started
-    anew, which looks as if it had been away (two disks lost at once were never replaced for that, seen on
-    11.1). What happened before they had lost them, between two looks, its own node's word tells here too,
-    unless it was noted since.
-    """
-    if _is_left_alone(cluster, one, brick):
-        noted = brick.id in cluster.notes.last
-        return noted or not brick.online or _said_caught_up(cluster, brick)
-    return brick.online is True and _has_caught_up(cluster, brick)
-
-
-def _last(cluster: Cluster, volume: Volume, whole: frozenset[str]) -> frozenset[str]:
-    """The last copies: noted once they could be relied on, for they cannot be asked again. Whoever could tell
-    them what they lack after a start is gone, so their nodes never say again that they have caught up."""
-    return frozenset(
-        brick.id
-        for one, brick in each_brick(volume)
-        if brick.id in whole
-        and _is_left_alone(cluster, one, brick)
-        and (brick.id in cluster.notes.last or (brick.online is True and answered(cluster, brick)))
-    )
-
-
-def _is_left_alone(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> bool:
-    """All others of its set lost their disks."""
-    others = [other for other in one if other != brick]
-    return bool(others) and all(b.online is False and said_lost(cluster, b) for b in others)
-
-
-def _said_caught_up(cluster: Cluster, brick: Brick) -> bool:
-    """In whatever watch."""
-    member = cluster.holder(brick)
-    return member is not None and bool(member.caught_up)
-
-
 def _has_caught_up(cluster: Cluster, brick: Brick) -> bool:
-    return _said_caught_up(cluster, brick) and is_ready(cluster.pod(brick.node or 0))
+    """Its node said so, in whatever watch, and is Ready."""
+    member = cluster.holder(brick)
+    return member is not None and bool(member.caught_up) and is_ready(cluster.pod(brick.node or 0))
 
 
 def _accuses(cluster: Cluster, brick: Brick) -> bool:

@@ -6,14 +6,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from gluster_sidecar.actions import NoteBalanced, NoteReplaced, NoteUnproven, ReplaceBrick, Step, Wait
+from gluster_sidecar.actions import (
+    NoteBalanced,
+    NoteReplaced,
+    NoteUnproven,
+    ReplaceBrick,
+    SpendOverride,
+    Step,
+    Wait,
+)
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.model import Brick, Cluster, Volume
 from gluster_sidecar.settings import Settings
 
 from . import guard
 from .engine import rests
-from .gates import why_unsafe, why_unsafe_to_replace
+from .gates import is_taken_as_right, why_unsafe, why_unsafe_to_replace
 from .look import each_brick, is_well, pool_of, volume_of
 from .sets import bricks_on, leaving_sets, waiting_nodes
 
@@ -128,6 +136,9 @@ def _replace(cluster: Cluster, volume: Volume, brick: Brick, new: str) -> Iterat
     yield NoteReplaced(cluster.notes.replaced | {brick.id})
     yield ReplaceBrick(volume.name, brick.id, new)
     yield NoteUnproven(unproven - {brick.id})
+    for other in next(one for one in volume.sets if brick in one):
+        if other != brick and other.node is not None and is_taken_as_right(cluster, other):
+            yield SpendOverride(other.node)
     balanced = cluster.notes.balanced
     if brick.id in balanced:
         yield NoteBalanced(balanced - {brick.id} | {new})

@@ -1,0 +1,213 @@
+"""Which bricks a brick blames: the evidence of law 3, read where it is written.
+
+AFR marks on each copy of an entry which other copies lack something (`trusted.afr.<client>`: three counters
+of 32 bits, of data, metadata and entry operations), and keeps the entry in the brick's own index until all is
+healed (doc/developer-guide/afr-self-heal-daemon.md of GlusterFS). To read that costs nobody else anything,
+and it survives the restart of whatever reads it. Only the container of glusterd may read the attributes; so
+its daemon reads them into a file for the sidecar, which knows which brick a client's name stands for.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from .contract import BLAMES_FILE
+from .errors import ActionError
+from .model import Blame, Brick, Cluster, Volume
+
+log = logging.getLogger(__name__)
+
+MARK: Final = "trusted.afr."
+DIRTY: Final = "trusted.afr.dirty"
+"""Of an operation that is under way, or was when power went: it blames nobody."""
+INDEX: Final = ".glusterfs/indices/xattrop"
+REST: Final = 20
+"""A scan is followed by a rest so many times as long, so that it takes at most 5 % of a core."""
+LEAST_REST: Final = 1.0
+"""Seconds."""
+
+GetAttributes = Callable[[str], Mapping[str, bytes]]
+Volfile = Callable[[str], str]
+"""The client's volume file of a volume. Raises ActionError."""
+
+
+def attributes(path: str) -> dict[str, bytes]:
+    """AFR's marks on an entry. Raises OSError."""
+    names = [n for n in os.listxattr(path) if n.startswith(MARK) and n != DIRTY]
+    return {name: os.getxattr(path, name) for name in names}
+
+
+def scan(brick: str, read: GetAttributes = attributes) -> frozenset[str] | None:
+    """Names of the clients (`data-client-1`) that the marks on the entries in a brick's index blame; None if
+    that cannot be read to its end."""
+    blamed = set[str]()
+    try:
+        with os.scandir(f"{brick}/{INDEX}") as entries:
+            for entry in entries:
+                gfid = entry.name
+                if gfid.startswith("xattrop-"):  # the file that all entries are links of
+                    continue
+                try:
+                    found = read(f"{brick}/.glusterfs/{gfid[:2]}/{gfid[2:4]}/{gfid}")
+                except OSError as error:
+                    if error.errno != errno.ENOENT:
+                        return None
+                    continue  # deleted since; the heal daemon takes it out of the index
+                blamed |= {name.removeprefix(MARK) for name, counters in found.items() if any(counters)}
+    except FileNotFoundError:
+        # One that glusterd has made and that never ran has nothing that another could lack.
+        return frozenset() if _never_ran(brick) else None
+    except OSError:
+        return None
+    return frozenset(blamed)
+
+
+def _never_ran(brick: str) -> bool:
+    try:
+        return os.listdir(brick) == [".glusterfs"] and not os.listdir(f"{brick}/.glusterfs")
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the daemon told last."""
+
+    scanned: float
+    """When the scan began, in seconds of `now`."""
+    blamed: Mapping[str, tuple[str, frozenset[str]]]
+    """By the path of a brick that runs and could be scanned: its process, and the clients it blames."""
+
+
+def now() -> float:
+    """Seconds of a clock that all containers of a machine share, and that nobody sets."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(slots=True)
+class Teller:
+    """The daemon's half: scans the bricks that run, and writes what it found."""
+
+    bricks: Callable[[], Iterable[str]]
+    """`PROCESS PATH` of each that runs."""
+    file: Path = Path(BLAMES_FILE)
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            began = now()
+            try:
+                self.tell()
+            except OSError as error:
+                log.error("what the bricks blame cannot be told: %s", error)
+            stop.wait(max(LEAST_REST, REST * (now() - began)))
+
+    def tell(self) -> None:
+        """Writes what `Told` holds, of each brick that could be scanned."""
+        began, found = now(), dict[str, tuple[str, list[str]]]()
+        for line in self.bricks():
+            process, _, path = line.partition(" ")
+            if (blamed := scan(path)) is not None:
+                found[path] = process, sorted(blamed)
+        self.file.parent.mkdir(exist_ok=True)
+        draft = self.file.with_suffix(".new")
+        draft.write_text(json.dumps({"scanned": began, "blamed": found}))
+        draft.rename(self.file)
+
+
+def parse_told(text: str) -> Told | None:
+    """None if the daemon has not told yet."""
+    if not text:
+        return None
+    told = json.loads(text)
+    return Told(told["scanned"], {path: (p, frozenset(names)) for path, (p, names) in told["blamed"].items()})
+
+
+def clients(volfile: str) -> dict[str, str]:
+    """Bricks (`host:path`) by the names that clients have for them, of a client's volume file."""
+    found, name, options = dict[str, str](), "", dict[str, str]()
+    for line in volfile.splitlines():
+        match line.split():
+            case ["volume", word]:
+                name, options = word, {}
+            case ["option", key, value]:
+                options[key] = value
+            case ["end-volume"] if {"remote-host", "remote-subvolume"} <= options.keys():
+                found[name] = f"{options['remote-host']}:{options['remote-subvolume']}"
+    return found
+
+
+@dataclass(slots=True)
+class Names:
+    """The names of clients in the volume as it is; asked again when its bricks are others."""
+
+    _of: tuple[Brick, ...] = ()
+    _known: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, volume: Volume, volfile: Volfile) -> Mapping[str, str]:
+        """Bricks by client; empty while glusterd does not say."""
+        bricks = tuple(Brick(b.host, b.path) for b in volume.bricks)
+        if bricks != self._of:
+            try:
+                known = clients(volfile(volume.name))
+            except ActionError as error:
+                log.info("the clients' names are not known yet: %s", error)
+                return {}
+            if set(known.values()) != {brick.id for brick in bricks}:
+                return {}  # changed between the two questions
+            self._of, self._known = bricks, known
+        return self._known
+
+
+@dataclass(slots=True)
+class Blames:
+    """The sidecar's half: what this node's brick says of the others of its set."""
+
+    _names: Names = field(default_factory=Names)
+    _met: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Of the other bricks: their process, and when this sidecar first knew of it (`now`)."""
+
+    def of(self, cluster: Cluster, told: Told | None, volfile: Volfile) -> dict[str, Blame] | None:
+        """By other brick; none for one of which it is not known, and None while the brick does not run: what
+        it said last stands.
+
+        Clear is said only of a scan that began when the other's process was known to run: one that has just
+        come back is judged by what is on the disk now, not by what was there when it went.
+        """
+        volume = cluster.pool.volume if cluster.pool else None
+        mine = volume.bricks_of(cluster.host(cluster.me)) if volume and not cluster.outcast else ()
+        self._met = {b.id: self._meet(cluster, b) for b in volume.bricks} if volume else {}
+        if volume is None or told is None or not mine or mine[0].path not in cluster.own.processes:
+            return None
+        process, blamed = told.blamed.get(mine[0].path, ("", frozenset[str]()))
+        if process != cluster.own.processes[mine[0].path]:
+            return {}
+        me = cluster.members.get(cluster.me)
+        before = me.blames if me else {}
+        clients = {brick: name for name, brick in self._names.of(volume, volfile).items()}
+        found = dict[str, Blame]()
+        for other in next(one for one in volume.sets if mine[0] in one):
+            its, since = self._met[other.id]
+            if other == mine[0] or other.id not in clients:
+                continue
+            if clients[other.id] in blamed:
+                found[other.id] = Blame(its, blamed=True)
+            elif told.scanned > since:
+                found[other.id] = Blame(its, blamed=False)
+            elif other.id in before:
+                found[other.id] = before[other.id]
+        return found
+
+    def _meet(self, cluster: Cluster, brick: Brick) -> tuple[str, float]:
+        member = cluster.holder(brick)
+        process = member.process if member and member.brick == brick.id else ""
+        before = self._met.get(brick.id)
+        return before if before and before[0] == process else (process, now())

@@ -1,0 +1,88 @@
+"""What no sidecar may mend by itself, each in one line with the way out (docs/failures.md). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .contract import OVERRIDE_ANNOTATION, MemberState, format_nodes, member_name
+from .model import Brick, Cluster, Member, Volume
+from .planner.gates import copy_in_doubt, is_taken_as_right
+from .planner.look import each_brick
+
+
+def troubles(cluster: Cluster) -> list[str]:
+    """What no sidecar may mend by itself, each with the way out (docs/failures.md)."""
+    return list(_troubles(cluster))
+
+
+def _troubles(cluster: Cluster) -> Iterator[str]:
+    peers = cluster.pool.peers.values() if cluster.pool else ()
+    volume = cluster.pool.volume if cluster.pool else None
+    if rejected := sorted(peer.host for peer in peers if peer.connected and peer.rejected):
+        yield (
+            f"glusterd does not take {', '.join(rejected)} for members of the pool: what they have of it"
+            " differs; see `gluster peer status` and the log of glusterd there"
+        )
+    if volume is not None and volume.split_brain:
+        yield (
+            f"{volume.split_brain} entries have no copy that is known to be right:"
+            f" `gluster volume heal {volume.name} info split-brain`, and decide"
+        )
+    for line in cluster.unreadable:
+        yield f"{line}; it is set aside: mend it, or delete it and run `pulumi up`"
+    yield from _copies_in_doubt(cluster, volume)
+    yield from _guard_troubles(cluster, volume)
+    for node, member in sorted(cluster.members.items()):
+        if member.state is MemberState.BLOCKED:
+            yield f"node {node} is blocked: see its object"
+        elif _is_full(member):
+            yield f"the disk of node {node} is full: bigger disks, more nodes, or fewer files"
+
+
+def _copies_in_doubt(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
+    for node, member in sorted(cluster.members.items()):
+        if member.override and member.override != member.copy:
+            yield (
+                f"{OVERRIDE_ANNOTATION} of node {node} says {member.override!r}, but its copy is"
+                f" {member.copy or 'not running'}: nothing is done on it"
+            )
+    doubted: dict[Brick, list[int]] = {}
+    for one, brick in each_brick(volume):
+        if volume and brick.node and (left := copy_in_doubt(cluster, volume, one, brick)):
+            doubted.setdefault(left, []).append(brick.node)
+    for left, nodes in doubted.items():
+        holder = cluster.holder(left)
+        if holder and not is_taken_as_right(cluster, left):
+            yield (
+                f"nodes {format_nodes(nodes)} lost their disks, and nobody can tell whether the only copy"
+                f" that is left, {left.id}, has every write: bring a disk back, or take that copy as right:"
+                f" kubectl annotate configmap -n {cluster.namespace} {member_name(holder.node)}"
+                f" '{OVERRIDE_ANNOTATION}={holder.copy}'"
+            )
+
+
+def _guard_troubles(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
+    if cluster.plan is None and cluster.notes.balanced and not cluster.torn_down:
+        yield "the plan object is missing: nothing grows, shrinks or is rolled; `pulumi up` creates it again"
+    for kind, there in (("controller", cluster.controllers), ("claim", cluster.claims)):
+        if there is None or cluster.torn_down:
+            continue
+        for node in sorted({brick.node for brick in volume.bricks if brick.node} if volume else ()):
+            if node not in there:
+                yield f"the {kind} of node {node}, which holds data, is missing: `pulumi up` creates it again"
+            elif there[node].terminating:
+                yield f"the {kind} of node {node}, which holds data, is being deleted: see docs/failures.md"
+    for node in sorted(cluster.leaving):
+        for path, (count, names) in sorted((cluster.members[node].left or {}).items()):
+            replaced = f"{cluster.host(node)}:{path}" in cluster.notes.replaced
+            if count and path in cluster.may_hold(node) and not replaced:
+                yield (
+                    f"node {node} leaves, and {count} files are left in its brick {path}: {', '.join(names)};"
+                    " copy them into the volume, delete them there, and it goes"
+                )
+
+
+def _is_full(member: Member) -> bool:
+    """The last hundredth of a disk is what glusterfs means to keep (storage.reserve). It was not seen to: on
+    11.1 a brick takes writes until its file system refuses them, and its set goes on with the others."""
+    return None not in (member.used, member.free) and 100 * (member.free or 0) <= (member.used or 0)
