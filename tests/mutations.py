@@ -458,6 +458,20 @@ LAWS: Final = (
         "test_planner_gaps.py::test_nor_is_it_for_a_spare",
     ),
     mutant(
+        "law 3: an operator's word about another start",
+        "planner",
+        "return bool(member.copy) and member.override == member.copy",
+        "return bool(member.override)",
+        "test_evidence.py::test_an_operators_word_about_another_copy_is_told_and_not_used",
+    ),
+    mutant(
+        "law 3: an operator's word is used for ever",
+        "planner",
+        "if other != brick and other.node is not None and is_taken_as_right(cluster, other):",
+        "if False:",
+        "test_evidence.py::test_an_operators_word_is_enough_and_is_used_once",
+    ),
+    mutant(
         "law 3: evidence of a majority that blames one of its own",
         "planner",
         "return all(_clears(cluster, one, other) for one in others for other in others if one != other)",
@@ -488,8 +502,8 @@ LAWS: Final = (
     mutant(
         "law 3: the last report of one that is away",
         "planner",
-        "return said_lost(cluster, gone) and all(",
-        "return all(",
+        "return said_lost(cluster, gone) and _last_report_clears(cluster, gone, others)",
+        "return _last_report_clears(cluster, gone, others)",
         "test_evidence.py::test_of_two_the_last_report_of_one_that_is_away_clears_nobody",
     ),
     mutant(

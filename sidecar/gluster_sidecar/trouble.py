@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .contract import OVERRIDE_ANNOTATION, MemberState, format_nodes, member_name
-from .model import Brick, Cluster, Member, Volume
+from .contract import OVERRIDE_ANNOTATION, MemberState, member_name
+from .model import Cluster, Member, Volume
 from .planner.gates import copy_in_doubt, is_taken_as_right
 from .planner.look import each_brick
 
@@ -46,17 +46,14 @@ def _copies_in_doubt(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
                 f"{OVERRIDE_ANNOTATION} of node {node} says {member.override!r}, but its copy is"
                 f" {member.copy or 'not running'}: nothing is done on it"
             )
-    doubted: dict[Brick, list[int]] = {}
     for one, brick in each_brick(volume):
-        if volume and brick.node and (left := copy_in_doubt(cluster, volume, one, brick)):
-            doubted.setdefault(left, []).append(brick.node)
-    for left, nodes in doubted.items():
-        holder = cluster.holder(left)
-        if holder and not is_taken_as_right(cluster, left):
+        doubted = copy_in_doubt(cluster, one, brick)
+        holder = cluster.holder(doubted) if doubted else None
+        if doubted and holder and not is_taken_as_right(cluster, doubted):
             yield (
-                f"nodes {format_nodes(nodes)} lost their disks, and nobody can tell whether the only copy"
-                f" that is left, {left.id}, has every write: bring a disk back, or take that copy as right:"
-                f" kubectl annotate configmap -n {cluster.namespace} {member_name(holder.node)}"
+                f"node {brick.node} lost its disk, and nobody can tell whether the only copy that is left,"
+                f" {doubted.id}, has every write: bring the disk back, or take that copy as right: kubectl"
+                f" annotate configmap -n {cluster.namespace} {member_name(holder.node)}"
                 f" '{OVERRIDE_ANNOTATION}={holder.copy}'"
             )
 

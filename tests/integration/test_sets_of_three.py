@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.pool import LOCK_SECONDS, Pool, running, wait_for
-from tests.integration.seen import all_well, bricks, fill, replaced, take_as_right, trouble
+from tests.integration.seen import all_well, bricks, fill, replaced
 
 pytestmark = [pytest.mark.lab]
 
@@ -110,21 +110,4 @@ def test_it_grows_by_a_whole_set(pool: Pool, unharmed: None, kind: str) -> None:
     assert GROWN[kind] in pool.gluster(1, "volume", "info", "data")
     wait_for("it is spread", lambda: len(pool.data("gluster-status").get("balanced", "").split()) == 6, 120)
     assert int(pool.shell(4, "ls /data/brick | wc -l")) > 0
-    all_well(pool)
-
-
-def test_of_three_the_last_copy_left_is_an_operators_to_judge(pool: Pool, unharmed: None) -> None:
-    all_well(pool)
-    before = bricks(pool)
-    for node in (2, 3):
-        pool.power_off(node)
-        pool.announce(node, ready=False)
-    wait_for("both are seen down", lambda: {bricks(pool)[2][1], bricks(pool)[3][1]} == {False})
-    for node in (2, 3):
-        replaced(pool, node, off=False)
-    wait_for("an operator is told", lambda: "take that copy as right" in trouble(pool), 240)
-    assert [bricks(pool)[node] for node in (2, 3)] == [(before[node][0], False) for node in (2, 3)]
-    take_as_right(pool)
-    for node in (2, 3):
-        wait_for("a new brick", lambda node=node: bricks(pool)[node][0] != before[node][0], 240)  # type: ignore[misc]
     all_well(pool)

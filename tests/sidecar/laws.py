@@ -69,8 +69,6 @@ def _replacement(cluster: Cluster, volume: Volume | None, whole: set[str], old: 
         return "it is no brick"
     others = [brick for brick in one if brick.id != old]
     unproven = cluster.notes.unproven
-    if any(_is_taken(cluster, b) for b in others):
-        others = [b for b in others if b.id not in cluster.members[b.node or 0].lost]
     if not all(b.online is True and b.id not in unproven for b in others):
         return "another copy is not up, or not known to have been put into the volume to the end"
     if not _evident(cluster, volume, old, [b.id for b in others]):

@@ -374,18 +374,6 @@ def test_an_operators_word_about_another_copy_is_told_and_not_used(word: str) ->
     assert f"says '{word}', but its copy is {brick(3)} {process(3)}" in told_of(world)
 
 
-def test_of_three_the_last_one_left_is_an_operators_to_judge() -> None:
-    """A majority of the disks is gone, so nobody can tell; all others come back by one word."""
-    world = formed(1, 2, 3, replication=3)
-    lose_disk(world, 1)
-    lose_disk(world, 2)
-    assert not replaces(world)
-    assert "only copy that is left" in told_of(world)
-    world.overrides[3] = f"{brick(3)} {process(3)}"
-    steps = world.decide().steps
-    assert [step.old for step in steps if isinstance(step, do.ReplaceBrick)] == [brick(1)]
-
-
 def test_a_copy_that_is_known_to_be_right_is_nobodys_to_judge() -> None:
     world = formed(1, 2, 3, 4)
     lose_disk(world, 4)

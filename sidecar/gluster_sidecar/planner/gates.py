@@ -55,8 +55,6 @@ def why_unsafe_to_replace(cluster: Cluster, volume: Volume, one: tuple[Brick, ..
     time between them.
     """
     others = tuple(other for other in one if other != brick)
-    if any(is_taken_as_right(cluster, other) for other in others):
-        others = tuple(other for other in others if not said_lost(cluster, other))
     if down := not_up(others):
         return f"bricks {', '.join(down)} of the same set are not up"
     if not _is_evident(cluster, volume, others, brick) and (unknown := unknown_to_memory(cluster, others)):
@@ -94,8 +92,12 @@ def _is_evident(cluster: Cluster, volume: Volume, others: tuple[Brick, ...], gon
     has_quorum = volume.options.get(QUORUM_TYPE, "auto") == "auto" and 2 * len(others) > volume.replica
     if has_quorum and volume.replica > 2:
         return all(_clears(cluster, one, other) for one in others for other in others if one != other)
+    return said_lost(cluster, gone) and _last_report_clears(cluster, gone, others)
+
+
+def _last_report_clears(cluster: Cluster, gone: Brick, others: tuple[Brick, ...]) -> bool:
     last = member.blames if (member := cluster.holder(gone)) and member.brick == gone.id else {}
-    return said_lost(cluster, gone) and all(b.id in last and not last[b.id].blamed for b in others)
+    return all(b.id in last and not last[b.id].blamed for b in others)
 
 
 def _clears(cluster: Cluster, one: Brick, other: Brick) -> bool:
@@ -114,16 +116,19 @@ def is_taken_as_right(cluster: Cluster, brick: Brick) -> bool:
     return bool(member.copy) and member.override == member.copy
 
 
-def copy_in_doubt(cluster: Cluster, volume: Volume, one: tuple[Brick, ...], brick: Brick) -> Brick | None:
-    """The only copy that is left of a set, where `brick` and all others lost their disks, if neither evidence
-    nor memory says that it has every write: an operator must decide."""
-    others = tuple(other for other in one if other != brick)
-    left = [b for b in others if b.online is True and not said_lost(cluster, b)]
-    lost = [b for b in others if said_lost(cluster, b)]
-    if not said_lost(cluster, brick) or len(left) != 1 or len(lost) != len(others) - 1:
+def copy_in_doubt(cluster: Cluster, one: tuple[Brick, ...], brick: Brick) -> Brick | None:
+    """The other copy of two, where `brick` lost its disk, if neither evidence nor memory says that it has
+    every write: an operator must decide."""
+    (other,) = (b for b in one if b != brick) if len(one) == 2 else (None,)
+    if (
+        other is None
+        or not said_lost(cluster, brick)
+        or other.online is not True
+        or said_lost(cluster, other)
+    ):
         return None
-    known = left[0].id in cluster.notes.whole or _is_evident(cluster, volume, others, brick)
-    return left[0] if lost or not known else None
+    known = other.id in cluster.notes.whole or _last_report_clears(cluster, brick, (other,))
+    return None if known else other
 
 
 def answered(cluster: Cluster, brick: Brick) -> bool:
