@@ -502,8 +502,8 @@ LAWS: Final = (
     mutant(
         "law 3: the last report of one that is away",
         "planner",
-        "return said_lost(cluster, gone) and _last_report_clears(cluster, gone, others)",
-        "return _last_report_clears(cluster, gone, others)",
+        "return len(others) == 1 and said_lost(cluster, gone) and _last_report_clears(",
+        "return _last_report_clears(",
         "test_evidence.py::test_of_two_the_last_report_of_one_that_is_away_clears_nobody",
     ),
     mutant(

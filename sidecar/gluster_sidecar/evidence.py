@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 MARK: Final = "trusted.afr."
 DIRTY: Final = "trusted.afr.dirty"
 """Of an operation that is under way, or was when power went: it blames nobody."""
+GFID: Final = "trusted.gfid"
 INDEX: Final = ".glusterfs/indices/xattrop"
 REST: Final = 20
 """A scan is followed by a rest so many times as long, so that it takes at most 5 % of a core."""
@@ -41,9 +42,16 @@ Volfile = Callable[[str], str]
 
 
 def attributes(path: str) -> dict[str, bytes]:
-    """AFR's marks on an entry. Raises OSError."""
-    names = [n for n in os.listxattr(path) if n.startswith(MARK) and n != DIRTY]
-    return {name: os.getxattr(path, name) for name in names}
+    """AFR's marks on the entry with that handle. Raises OSError.
+
+    The handle of a directory is a link that leads to it. That of a symbolic link is the link itself, which leads
+    to wherever its owner likes.
+    """
+    names = os.listxattr(path, follow_symlinks=False)
+    if follow := GFID not in names:
+        names = os.listxattr(path)
+    marks = [name for name in names if name.startswith(MARK) and name != DIRTY]
+    return {name: os.getxattr(path, name, follow_symlinks=follow) for name in marks}
 
 
 def scan(brick: str, read: GetAttributes = attributes) -> frozenset[str] | None:

@@ -54,6 +54,32 @@ def test_a_scan_names_whom_the_entries_of_the_index_blame(tmp_path: Path) -> Non
     assert scan(str(tmp_path), reading(marks)) == frozenset({"data-client-1"})
 
 
+def test_the_handle_of_a_symbolic_link_is_not_followed_and_that_of_a_directory_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a link of its user's a brick would else clear another of what it lacks."""
+    mark = "trusted.afr.data-client-1"
+    found = {
+        ("link", False): {"trusted.gfid": b"x", mark: MARKED},
+        ("link", True): {},  # whatever it leads to
+        ("folder", False): {},
+        ("folder", True): {"trusted.gfid": b"x", mark: MARKED, "trusted.afr.dirty": MARKED},
+        ("file", False): {"trusted.gfid": b"x", mark: CLEAR},
+    }
+
+    def names(path: str, *, follow_symlinks: bool = True) -> list[str]:
+        return list(found[path, follow_symlinks])
+
+    def value(path: str, name: str, *, follow_symlinks: bool = True) -> bytes:
+        return found[path, follow_symlinks][name]
+
+    monkeypatch.setattr(os, "listxattr", names)
+    monkeypatch.setattr(os, "getxattr", value)
+    assert evidence.attributes("link") == {mark: MARKED}
+    assert evidence.attributes("folder") == {mark: MARKED}
+    assert evidence.attributes("file") == {mark: CLEAR}
+
+
 def test_a_scan_that_cannot_be_ended_is_not_known(tmp_path: Path) -> None:
     assert scan(str(tmp_path)) is None, "no index"
     indexed(tmp_path, "aa11")

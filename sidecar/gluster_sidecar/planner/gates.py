@@ -92,7 +92,7 @@ def _is_evident(cluster: Cluster, volume: Volume, others: tuple[Brick, ...], gon
     has_quorum = volume.options.get(QUORUM_TYPE, "auto") == "auto" and 2 * len(others) > volume.replica
     if has_quorum and volume.replica > 2:
         return all(_clears(cluster, one, other) for one in others for other in others if one != other)
-    return said_lost(cluster, gone) and _last_report_clears(cluster, gone, others)
+    return len(others) == 1 and said_lost(cluster, gone) and _last_report_clears(cluster, gone, others)
 
 
 def _last_report_clears(cluster: Cluster, gone: Brick, others: tuple[Brick, ...]) -> bool:
