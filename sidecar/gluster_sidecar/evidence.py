@@ -44,8 +44,8 @@ Volfile = Callable[[str], str]
 def attributes(path: str) -> dict[str, bytes]:
     """AFR's marks on the entry with that handle. Raises OSError.
 
-    The handle of a directory is a link that leads to it. That of a symbolic link is the link itself, which leads
-    to wherever its owner likes.
+    The handle of a directory is a link that leads to it. That of a symbolic link is the link itself, which
+    leads to wherever its owner likes.
     """
     names = os.listxattr(path, follow_symlinks=False)
     if follow := GFID not in names:
