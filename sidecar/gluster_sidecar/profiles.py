@@ -20,8 +20,8 @@ COMMON: Final[Mapping[str, str]] = MappingProxyType(
         # ... and give up on bytes that are not acknowledged after this long: 5.3 to 5.5 s measured.
         "client.tcp-user-timeout": "5",
         # With it on, as it is by default, files were missed and others could not be created ("no subvolume in
-        # layout", ESTALE) beside and right after a rebalance, though the client had the new bricks (seen on 11.1
-        # on the lab in two of two runs; not seen with it off). Why is not known.
+        # layout", ESTALE) beside and right after a rebalance, by a client that had the new bricks (seen in
+        # two of two runs on the lab, 11.1; not with it off). Why is not known.
         "cluster.lookup-optimize": "off",
     }
 )
