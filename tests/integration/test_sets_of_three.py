@@ -82,10 +82,11 @@ def test_a_lost_disk_is_filled_though_nobody_remembers_that_the_others_are_whole
     """Issue 13, case 1: "bricks 2 and 3 may lack writes", for ever. They have quorum and blame only 1."""
     all_well(pool)
     before = bricks(pool)[1][0]
+    gone = (before, False)  # also while nobody can tell of the bricks, and the status names none
     pool.power_off(1)
     pool.announce(1, ready=False)
     pool.lose_disk(1)
-    wait_for("it is seen down", lambda: not bricks(pool)[1][1])
+    wait_for("it is seen down", lambda: not bricks(pool).get(1, (before, True))[1])
     pool.shell(2, ALONE)
     for node in (2, 3):
         pool.power_off(node)
@@ -93,11 +94,11 @@ def test_a_lost_disk_is_filled_though_nobody_remembers_that_the_others_are_whole
     for node in (2, 3):
         pool.power_on(node)
         pool.announce(node)
-    wait_for("both serve again", lambda: bricks(pool)[2][1] and bricks(pool)[3][1], 120)
+    wait_for("both serve again", lambda: all(bricks(pool).get(n, gone)[1] for n in (2, 3)), 120)
     wait_for("a brick process is killed", lambda: pool.shell(2, KILL) == "killed\n", LOCK_SECONDS)
     pool.power_on(1)
     pool.announce(1)
-    wait_for("node 1 has a new brick", lambda: bricks(pool)[1][0] != before, LOCK_SECONDS)
+    wait_for("node 1 has a new brick", lambda: bricks(pool).get(1, gone)[0] != before, LOCK_SECONDS)
     all_well(pool)
 
 
