@@ -33,16 +33,22 @@ def next_brick(mount: str, known: Collection[str] = ()) -> str | None:
 
 def pending_heals(brick: str) -> int | None:
     """Entries in the brick's own index of what other bricks have yet to heal; None if it cannot be
-    read. Writes under way stand in another index (seen on 11.1: none in 150 looks during a load).
-
-    One that glusterd has made and that never ran has nothing that another could lack."""
+    read. Writes under way stand in another index (seen on 11.1: none in 150 looks during a load)."""
+    if never_ran(brick):
+        return 0
     try:
-        if os.listdir(brick) == [".glusterfs"] and not os.listdir(f"{brick}/.glusterfs"):
-            return 0
         entries = os.listdir(f"{brick}/.glusterfs/indices/xattrop")
     except OSError:
         return None
     return sum(not entry.startswith("xattrop-") for entry in entries)
+
+
+def never_ran(brick: str) -> bool:
+    """glusterd has made it, and it has not run yet: it has nothing that another could lack."""
+    try:
+        return os.listdir(brick) == [".glusterfs"] and not os.listdir(f"{brick}/.glusterfs")
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from .contract import BLAMES_FILE
+from .disk import never_ran
 from .errors import ActionError
 from .model import Blame, Brick, Cluster, Volume
 
@@ -72,18 +73,10 @@ def scan(brick: str, read: GetAttributes = attributes) -> frozenset[str] | None:
                     continue  # deleted since; the heal daemon takes it out of the index
                 blamed |= {name.removeprefix(MARK) for name, counters in found.items() if any(counters)}
     except FileNotFoundError:
-        # One that glusterd has made and that never ran has nothing that another could lack.
-        return frozenset() if _never_ran(brick) else None
+        return frozenset() if never_ran(brick) else None
     except OSError:
         return None
     return frozenset(blamed)
-
-
-def _never_ran(brick: str) -> bool:
-    try:
-        return os.listdir(brick) == [".glusterfs"] and not os.listdir(f"{brick}/.glusterfs")
-    except OSError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

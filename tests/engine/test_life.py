@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from tests.engine.project import Project
-from tests.standins.control_plane import ControlPlane
 
 pytestmark = pytest.mark.lab
 
@@ -132,23 +128,10 @@ def test_disks_restored_from_their_snapshots_are_kept(project: Project) -> None:
 Make = Callable[[], Project]
 
 
-@pytest.fixture
-def another(plane: ControlPlane, installed: tuple[Path, Path], tmp_path: Path) -> Iterator[Make]:
-    with ExitStack() as agents:
-
-        def make() -> Project:
-            name = f"test-{secrets.token_hex(3)}"
-            made = Project(tmp_path / name, *installed, plane, namespace=name)
-            agents.enter_context(made.agent())
-            return made
-
-        yield make
-
-
-def test_two_stacks_in_two_namespaces_leave_each_other_alone(project: Project, another: Make) -> None:
+def test_two_stacks_in_two_namespaces_leave_each_other_alone(project: Project, new_project: Make) -> None:
     project.configure(nodeCount=2, sampleApp=False)
     project.go().ok()
-    other = another()
+    other = new_project()
     other.configure(sampleApp=False)
     other.variables["GLUSTER_LAB_DISKS"] = project.env["GLUSTER_LAB_DISKS"]
     other.go().failed("disks/gluster-persistent-storage-node-1-disk' already exists")
@@ -164,11 +147,11 @@ def test_two_stacks_in_two_namespaces_leave_each_other_alone(project: Project, a
     project.unchanged("--refresh")
 
 
-def test_a_second_stack_in_the_same_namespace_is_refused(project: Project, another: Make) -> None:
+def test_a_second_stack_in_the_same_namespace_is_refused(project: Project, new_project: Make) -> None:
     project.configure(nodeCount=2, sampleApp=False)
     project.go().ok()
     before = project.everything()
-    other = another()  # its agent idles
+    other = new_project()  # its agent idles
     other.configure(namespace=project.namespace, sampleApp=False, diskPrefix="second")
     other.go().failed('"gluster-foundation" already exists')
     other.run("destroy", "--skip-preview").ok()
