@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from gluster_sidecar.contract import START_FILE
+from gluster_sidecar.run_files import START_FILE
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SERVERS: Final = (1, 2, 3, 4)

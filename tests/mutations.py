@@ -150,8 +150,8 @@ MISTAKES: Final = (
     mutant(
         "15",
         "planner",
-        "= (join_again, dissolve, revive_bricks, finish_joining)",
-        "= (join_again, dissolve, finish_joining)",
+        "= (join_again, dissolve, take_out, revive_bricks, finish_joining)",
+        "= (join_again, dissolve, take_out, finish_joining)",
         "test_planner_failures.py::test_a_dead_brick_is_brought_back_by_its_own_node_without_force",
     ),
     Mutant(
@@ -221,10 +221,10 @@ MISTAKES: Final = (
     mutant(
         "25",
         "planner",
-        "    pool, own = cluster.pool, cluster.own\n",
-        "    pool, own = cluster.pool, cluster.own\n"
-        "    if pool and not all(peer.connected for peer in pool.peers.values()):\n"
-        '        yield RestartGlusterd("a peer is gone")\n',
+        "    if not sound or not _may_restart(cluster):\n",
+        "    if not all(peer.connected for peer in pool.peers.values()):\n"
+        '        yield RestartGlusterd("a peer is gone")\n'
+        "    if not sound or not _may_restart(cluster):\n",
         "test_mistakes.py::test_a_peer_that_is_gone_and_comes_back_takes_no_command",
     ),
     mutant(
@@ -414,6 +414,55 @@ LAWS: Final = (
         "and all(peer.connected and peer.in_cluster for peer in pool.peers.values())",
         "and all(peer.in_cluster for peer in pool.peers.values())",
         "test_rest.py::test_one_thing_that_is_not_well_or_not_known_keeps_them_looking",
+    ),
+    mutant(
+        "law 11: a brick is ended though nobody else serves",
+        "planner",
+        "if others if len(one) == 2 else 2 * others > len(one):",
+        "if True:",
+        "test_service.py::test_a_brick_on_a_disk_that_hangs_is_ended_if_the_other_copy_serves",
+    ),
+    mutant(
+        "law 11: what waits for a disk that hangs is ended",
+        "service",
+        "if long and not self.disk.wrong():",
+        "if long:",
+        "test_service.py::test_on_a_disk_that_hangs_nothing_is_ended_unless_the_sidecar_says_so",
+    ),
+    mutant(
+        "law 11: what stood still with its machine is ended",
+        "service",
+        "long = asked > since and self.clock() - since",
+        "long = self.clock() - since",
+        "test_service.py::test_a_machine_that_stood_still_is_asked_once_more",
+    ),
+    mutant(
+        "law 11: a brick that answers nobody serves",
+        "service",
+        "part for part in bricks if part.process in self._answered_at",
+        "part for part in bricks",
+        "test_service.py::test_a_brick_that_answers_nobody_serves_nobody_and_is_ended",
+    ),
+    mutant(
+        "law 11: a cycle that hangs leaves its pod Ready",
+        "health",
+        "if not self.is_fresh():",
+        "if False:",
+        "test_health.py::test_what_was_found_long_ago_says_nothing_of_now",
+    ),
+    mutant(
+        "law 1: a long step lets the lease run out",
+        "lease",
+        "self._lease.renew(self._clock())",
+        "pass",
+        "test_lease.py::test_while_a_step_takes_long_nobody_else_takes_it",
+    ),
+    mutant(
+        "telemetry wakes every sidecar",
+        "rest",
+        "if key not in telemetry}",
+        "if key}",
+        "test_rest.py::test_numbers_for_people_wake_nobody_and_what_rules_read_does",
     ),
     mutant(
         "spread: data is moved before clients know where to",

@@ -130,6 +130,14 @@ class RestartGlusterd:
 
 
 @dataclass(frozen=True, slots=True)
+class EndBrick:
+    """On this node: the brick whose process that is (`Own.processes`) is killed."""
+
+    process: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GrantStart:
     """Lets a node start its glusterd anew, once, for what it has `asked` since."""
 
@@ -267,6 +275,7 @@ Action = (
     | ReplaceBrick
     | DeletePod
     | RestartGlusterd
+    | EndBrick
     | GrantStart
     | Note
     | HoldData

@@ -73,26 +73,7 @@ DATA_CONTAINER: Final = "glusterd"
 SIDECAR_CONTAINER: Final = "sidecar"
 
 RUN_DIRECTORY: Final = "/run"
-"""Shared by both containers of a pod: glusterd's socket, and `START_FILE`."""
-
-START_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/start.json"
-"""The sidecar's word to the daemon that names are in the hosts file and glusterd may start;
-`MemberKey.UUID` and `MemberKey.OP_VERSION` in it are what a blank disk of a known node gets back, or null."""
-
-RESTART_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/restart"
-"""Touched by the sidecar: the daemon shall start glusterd anew, which starts bricks that died and
-leaves those that run. The daemon removes it first."""
-
-BRICKS_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/bricks"
-"""The daemon's word to the sidecar which bricks run, `PROCESS PATH` a line: only in its container can their
-processes be seen, and to ask glusterd takes the lock of the whole pool."""
-
-BLAMES_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/blames"
-"""The daemon's report to the sidecar which copies the bricks blame (`evidence.Teller`): only its container
-may read the marks."""
-
-PROBLEM_FILE: Final = f"{RUN_DIRECTORY}/gluster-sidecar/problem"
-"""The daemon's word to the sidecar why glusterd may not start on this disk; one line for a person."""
+"""Shared by both containers of a pod: glusterd's socket, and what they tell each other (`run_files`)."""
 
 
 class Kind(StrEnum):
@@ -130,6 +111,8 @@ class MemberKey(StrEnum):
     """What its brick says of the others of its set: `host:path PROCESS clear` or `blamed` a line, where
     `PROCESS` is the other's as it was known when the brick's marks were read. Not known of who is missing.
     Of a brick that does not run, its last report stands."""
+    UNHEALED = "unhealed"
+    """A few entries of its brick by path, one a line, that have blamed other bricks for minutes."""
     PLACE = "place"
     """Where on its disk its next brick would be made; empty when not known."""
     HEALS = "heals"
@@ -139,10 +122,14 @@ class MemberKey(StrEnum):
     started; empty while it has not, or that is not known."""
     KNOWS = "knows"
     """Numbers of the nodes whose addresses are in its hosts file."""
+    DISK = "disk"
+    """Why its disk takes no writes; empty if it does."""
     LOST = "lost"
     """Bricks of the volume on this node, `host:path`, whose folders are not on its disk; empty if none."""
     USED = "usedBytes"
     FREE = "freeBytes"
+    INODES_USED = "usedInodes"
+    INODES_FREE = "freeInodes"
     """Of its disk; empty when not known."""
     START_ASKED = "startAsked"
     """Since when it would have its glusterd started anew, if that needs the actor's leave; empty if it would
@@ -170,6 +157,15 @@ class MemberState(StrEnum):
     DRAINING = "draining"
     BLOCKED = "blocked"
     """Stopped for a reason that needs a person; `MemberKey.WHY` says which."""
+
+
+MEMBER_TELEMETRY: Final = frozenset(
+    {
+        *(MemberKey.WHY, MemberKey.ORDER, MemberKey.UNHEALED),
+        *(MemberKey.USED, MemberKey.FREE, MemberKey.INODES_USED, MemberKey.INODES_FREE),
+    }
+)
+"""What people read of a member object, and rules at their leisure: a change of it wakes no sidecar."""
 
 
 class PlanKey(StrEnum):
@@ -243,6 +239,15 @@ class StatusKey(StrEnum):
     """What waits for a person, one a line; empty if nothing does."""
     SPLIT_BRAIN = "splitBrain"
     """Entries of which no copy is known to be right; empty when not known."""
+
+
+STATUS_TELEMETRY: Final = frozenset(
+    {
+        *(StatusKey.ACTOR, StatusKey.VOLUME, StatusKey.BRICKS, StatusKey.DOING),
+        *(StatusKey.TROUBLE, StatusKey.SPLIT_BRAIN),
+    }
+)
+"""The same of the status object."""
 
 
 def controller_name(node: int) -> str:

@@ -21,26 +21,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from . import evidence
-from .contract import (
-    BRICK_PORT_FIRST,
-    BRICK_PORT_LAST,
-    BRICKS_FILE,
-    DATA_CONTAINER,
-    PROBLEM_FILE,
-    RESTART_FILE,
-    START_FILE,
-    MemberKey,
-    host_name,
-)
+from . import evidence, service
+from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, DATA_CONTAINER, MemberKey, host_name
 from .disk import file_system_at, writable
 from .errors import SettingsError, SidecarError
+from .run_files import PROBLEM_FILE, RESTART_FILE, START_FILE
 from .settings import Identity, Settings
-from .state import set_aside_unreadable
+from .state import mend_state
 
 log = logging.getLogger("gluster_sidecar.daemon")
 
@@ -52,7 +44,12 @@ CONFIGURATION: Final = Path("/etc/glusterfs/glusterd.vol")
 NAMES_SECONDS: Final = 30
 """How long a disk with state waits for the sidecar's names before it starts without: a cluster whose
 Kubernetes is away must still serve."""
+GLUSTERD_SOCKET: Final = "/run/glusterd.socket"
+PROBE: Final = "gluster-health"
+"""File at the root of the disk that is written to see whether the disk takes writes."""
 RESTART_SECONDS: Final = 3
+END_SECONDS: Final = 20
+"""How long glusterd may take to end when it is asked to."""
 IN_VAIN_SECONDS: Final = 10
 """A glusterd that ends within this time has not started: it refuses its disk or its configuration."""
 IN_VAIN_STARTS: Final = 3
@@ -166,68 +163,64 @@ def note_ended(file: Path) -> None:
         file.replace(file.with_suffix(".done"))  # keeps the time at which it was asked
 
 
-def running_bricks(pid_files: Path = Path("/run/gluster/vols"), proc: Path = Path("/proc")) -> list[str]:
-    """`PROCESS PATH` of each brick whose process lives, by the files in which glusterd notes their ids.
+@dataclass(slots=True)
+class Running:
+    """The glusterd that runs now, for those who ask whether it serves."""
 
-    `PROCESS` is another for each start of a brick: its id, when it started in clock ticks since boot, and
-    which boot.
-    """
-    found, boot = [], (proc / "sys/kernel/random/boot_id").read_text()[:8]
-    for file in pid_files.glob("*/*.pid"):
-        try:
-            pid = file.read_text().strip()
-            words = (proc / pid / "cmdline").read_text().split("\0") if pid.isdecimal() else []
-            if "--brick-name" in words:
-                started = (proc / pid / "stat").read_text().rpartition(")")[2].split()[19]
-                found.append(f"{pid}.{started}.{boot} {words[words.index('--brick-name') + 1]}")
-        except OSError:
-            continue
-    return sorted(found)
+    child: subprocess.Popen[bytes] | None = None
+
+    def parts(self) -> list[service.Part]:
+        """It and what it has started."""
+        found, child = service.parts(), self.child
+        if child is not None and child.poll() is None:
+            with contextlib.suppress(OSError):
+                boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+                process = service.process_of(child.pid, boot)
+                found.append(service.Part(service.Kind.GLUSTERD, child.pid, process, GLUSTERD_SOCKET))
+        return found
 
 
-def tell_bricks(told: list[str] | None, file: Path = Path(BRICKS_FILE)) -> list[str]:
-    """Writes which bricks run, if that is not what was `told` last; what it is now."""
-    now = running_bricks()
-    if now != told:
-        file.parent.mkdir(exist_ok=True)
-        draft = file.with_suffix(".new")
-        draft.write_text("\n".join(now) + "\n")
-        draft.rename(file)
-    return now
-
-
-def mend_state(state: Path, own_host: str) -> None:
-    """What glusterd may be unable to start with, once it was started in vain."""
+def end(child: subprocess.Popen[bytes]) -> None:
+    """One that hangs does not end when it is asked to."""
+    child.terminate()
     try:
-        for name in set_aside_unreadable(state, own_host):
-            log.warning("glusterd cannot start with its %s: it is set aside, and a peer tells it again", name)
-    except OSError as error:
-        log.error("glusterd's state could not be mended: %s", error)
+        child.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        log.error("glusterd did not end within %d s of being asked: it is killed", END_SECONDS)
+        child.kill()
+        child.wait()
 
 
-def supervise(stop: threading.Event, restart_file: Path, note: Path, mend: Callable[[], None]) -> None:
+def supervise(
+    stop: threading.Event,
+    restart_file: Path,
+    note: Path,
+    mend: Callable[[], None],
+    running: Running,
+    watch: Callable[[], None],
+) -> None:
     """Runs glusterd until `stop`; starts it again when it ends by itself, or when the sidecar asks.
 
     Bricks are processes of their own and go on meanwhile; glusterd starts those that do not run. One that
     ends each time as soon as it is started is tried again all the same, after `mend`, and said in `note`.
+    `watch` is called all the time.
     """
-    bricks: list[str] | None = None
     in_vain = 0
     while not stop.is_set():
         if in_vain:
             mend()
         note_ended(restart_file)
         child, began = subprocess.Popen(["glusterd", "-N", "--log-level=INFO", "-l", "-"]), time.monotonic()
+        running.child = child
         asked = False
         while child.poll() is None and not stop.wait(0.5) and not asked:
             asked = restart_file.exists()
-            bricks = tell_bricks(bricks)
+            watch()
             if in_vain and time.monotonic() - began > IN_VAIN_SECONDS:
                 in_vain = 0
                 note.unlink(missing_ok=True)
         if child.poll() is None:
-            child.terminate()
-            child.wait()
+            end(child)
             log.info("glusterd ended as %s", "the sidecar asked: starts it again" if asked else "asked")
         elif not stop.is_set():
             in_vain = in_vain + 1 if time.monotonic() - began <= IN_VAIN_SECONDS else 0
@@ -239,6 +232,22 @@ def supervise(stop: threading.Event, restart_file: Path, note: Path, mend: Calla
                     " than what the disk has seen, go back to the newer image"
                 )
             stop.wait(RESTART_SECONDS)
+
+
+def keep_on(run: Callable[[threading.Event], None], stop: threading.Event, told: Path) -> None:
+    """Runs `run` in a thread. An error that nobody thought of must not end it unseen: what it `told` is taken
+    back, and it begins again. It must not end the daemon either, and the bricks with it."""
+
+    def persist() -> None:
+        while not stop.is_set():
+            try:
+                run(stop)
+            except Exception:
+                log.exception("what it told is taken back: %s", told.name)
+                told.unlink(missing_ok=True)
+                stop.wait(RESTART_SECONDS)
+
+    threading.Thread(target=persist, name=told.name, daemon=True).start()
 
 
 def main() -> int:
@@ -268,9 +277,18 @@ def main() -> int:
     CONFIGURATION.write_text(configuration())
     await_start(state, Path(START_FILE), stop)
     mend = partial(mend_state, state, host_name(identity.node, settings.namespace))
-    # What the bricks blame is read beside glusterd: a disk that hangs must not keep it from being supervised.
-    threading.Thread(target=evidence.Teller(running_bricks).run, args=(stop,), daemon=True).start()
-    supervise(stop, Path(RESTART_FILE), note, mend)
+    running = Running()
+    probe = service.Disk(disk / PROBE)
+    watcher = service.Watcher(running.parts, probe)
+    teller = evidence.Teller(lambda: service.running_bricks(service.parts()))
+    # Each beside glusterd: a disk that hangs must not keep it from being supervised.
+    for run, told in (
+        (watcher.run, watcher.service_file),
+        (probe.run, watcher.service_file),
+        (teller.run, teller.file),
+    ):
+        keep_on(run, stop, told)
+    supervise(stop, Path(RESTART_FILE), note, mend, running, watcher.distrust_if_stale)
     return 0
 
 

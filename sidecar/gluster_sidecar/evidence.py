@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .contract import BLAMES_FILE
 from .disk import never_ran
 from .errors import ActionError
 from .model import Blame, Brick, Cluster, Volume
+from .run_files import BLAMES_FILE
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,17 @@ MARK: Final = "trusted.afr."
 DIRTY: Final = "trusted.afr.dirty"
 """Of an operation that is under way, or was when power went: it blames nobody."""
 GFID: Final = "trusted.gfid"
+GFID_TO_PATH: Final = "trusted.gfid2path."
 INDEX: Final = ".glusterfs/indices/xattrop"
 REST: Final = 20
 """A scan is followed by a rest so many times as long, so that it takes at most 5 % of a core."""
 LEAST_REST: Final = 1.0
 """Seconds."""
+
+MOST_ENTRIES: Final = 10_000
+NAMED: Final = 3
+LASTING_SECONDS: Final = 120.0
+"""Entries that blame others for so long are named; most are healed within seconds."""
 
 GetAttributes = Callable[[str], Mapping[str, bytes]]
 Volfile = Callable[[str], str]
@@ -55,10 +61,19 @@ def attributes(path: str) -> dict[str, bytes]:
     return {name: os.getxattr(path, name, follow_symlinks=follow) for name in marks}
 
 
-def scan(brick: str, read: GetAttributes = attributes) -> frozenset[str] | None:
-    """Names of the clients (`data-client-1`) that the marks on the entries in a brick's index blame; None if
-    that cannot be read to its end."""
-    blamed = set[str]()
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the marks on the entries in a brick's index say."""
+
+    blamed: frozenset[str] = frozenset()
+    """Names of the clients (`data-client-1`) that they blame."""
+    entries: frozenset[str] = frozenset()
+    """Handles of entries that blame anybody, at most `MOST_ENTRIES`."""
+
+
+def scan(brick: str, read: GetAttributes = attributes) -> Scan | None:
+    """None if the index cannot be read to its end."""
+    blamed, blaming = set[str](), set[str]()
     try:
         with os.scandir(f"{brick}/{INDEX}") as entries:
             for entry in entries:
@@ -71,12 +86,37 @@ def scan(brick: str, read: GetAttributes = attributes) -> frozenset[str] | None:
                     if error.errno != errno.ENOENT:
                         return None
                     continue  # deleted since; the heal daemon takes it out of the index
-                blamed |= {name.removeprefix(MARK) for name, counters in found.items() if any(counters)}
+                names = {name.removeprefix(MARK) for name, counters in found.items() if any(counters)}
+                blamed |= names
+                if names and len(blaming) < MOST_ENTRIES:
+                    blaming.add(gfid)
     except FileNotFoundError:
-        return frozenset() if never_ran(brick) else None
+        return Scan() if never_ran(brick) else None
     except OSError:
         return None
-    return frozenset(blamed)
+    return Scan(frozenset(blamed), frozenset(blaming))
+
+
+def path_of(brick: str, gfid: str) -> str:
+    """The path in the volume of the entry with that handle, or the handle where it cannot be told.
+
+    The handle of a directory leads to it; a file keeps its parent's handle and its name in an attribute
+    (`storage.gfid2path`, on by default).
+    """
+    handle = f"{brick}/.glusterfs/{gfid[:2]}/{gfid[2:4]}/{gfid}"
+    try:
+        if os.path.isdir(handle):
+            return "/" + os.path.relpath(os.path.realpath(handle), os.path.realpath(brick)).removeprefix(".")
+        name = next(n for n in os.listxattr(handle, follow_symlinks=False) if n.startswith(GFID_TO_PATH))
+        parent, _, leaf = os.getxattr(handle, name, follow_symlinks=False).decode().partition("/")
+    except (OSError, StopIteration, UnicodeDecodeError):
+        return f"<gfid:{gfid}>"
+    return f"{path_of(brick, parent).rstrip('/')}/{leaf}"
+
+
+def now() -> float:
+    """Seconds of a clock that all containers of a machine share, and that nobody sets."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +127,8 @@ class Told:
     """When the scan began, in seconds of `now`."""
     blamed: Mapping[str, tuple[str, frozenset[str]]]
     """By the path of a brick that runs and could be scanned: its process, and the clients it blames."""
-
-
-def now() -> float:
-    """Seconds of a clock that all containers of a machine share, and that nobody sets."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    unhealed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the same: a few entries by path that have blamed others for `LASTING_SECONDS`."""
 
 
 @dataclass(slots=True)
@@ -101,6 +138,9 @@ class Teller:
     bricks: Callable[[], Iterable[str]]
     """`PROCESS PATH` of each that runs."""
     file: Path = Path(BLAMES_FILE)
+    clock: Callable[[], float] = now
+    _since: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By brick: entries that blame others, and since when each scan has found them."""
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -113,15 +153,23 @@ class Teller:
 
     def tell(self) -> None:
         """Writes what `Told` holds, of each brick that could be scanned."""
-        began, found = now(), dict[str, tuple[str, list[str]]]()
+        began, found = self.clock(), dict[str, tuple[str, list[str]]]()
+        unhealed = dict[str, list[str]]()
         for line in self.bricks():
             process, _, path = line.partition(" ")
-            if (blamed := scan(path)) is not None:
-                found[path] = process, sorted(blamed)
+            if (scanned := scan(path)) is not None:
+                found[path] = process, sorted(scanned.blamed)
+                unhealed[path] = [path_of(path, gfid) for gfid in self._lasting(path, scanned, began)]
         self.file.parent.mkdir(exist_ok=True)
         draft = self.file.with_suffix(".new")
-        draft.write_text(json.dumps({"scanned": began, "blamed": found}))
+        draft.write_text(json.dumps({"scanned": began, "blamed": found, "unhealed": unhealed}))
         draft.rename(self.file)
+
+    def _lasting(self, brick: str, scanned: Scan, at: float) -> list[str]:
+        before = self._since.get(brick, {})
+        self._since[brick] = {gfid: before.get(gfid, at) for gfid in scanned.entries}
+        by_age = sorted((since, gfid) for gfid, since in self._since[brick].items())
+        return [gfid for since, gfid in by_age[:NAMED] if at - since >= LASTING_SECONDS]
 
 
 def parse_told(text: str) -> Told | None:
@@ -129,7 +177,11 @@ def parse_told(text: str) -> Told | None:
     if not text:
         return None
     told = json.loads(text)
-    return Told(told["scanned"], {path: (p, frozenset(names)) for path, (p, names) in told["blamed"].items()})
+    return Told(
+        told["scanned"],
+        {path: (process, frozenset(names)) for path, (process, names) in told["blamed"].items()},
+        {path: tuple(names) for path, names in told["unhealed"].items()},
+    )
 
 
 def clients(volfile: str) -> dict[str, str]:
@@ -186,8 +238,10 @@ class Blames:
         volume = cluster.pool.volume if cluster.pool else None
         mine = volume.bricks_of(cluster.host(cluster.me)) if volume and not cluster.outcast else ()
         self._met = {b.id: self._meet(cluster, b) for b in volume.bricks} if volume else {}
-        if volume is None or told is None or not mine or mine[0].path not in cluster.own.processes:
+        if volume is None or not mine or mine[0].path not in cluster.own.processes:
             return None
+        if told is None:
+            return {}
         process, blamed = told.blamed.get(mine[0].path, ("", frozenset[str]()))
         if process != cluster.own.processes[mine[0].path]:
             return {}

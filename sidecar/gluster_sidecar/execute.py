@@ -19,6 +19,7 @@ from .actions import (
     CreateVolume,
     DeletePod,
     DetachPeer,
+    EndBrick,
     ForgetMember,
     FreeVolume,
     GrantStart,
@@ -54,7 +55,6 @@ from .contract import (
     NODE_LABEL,
     OVERRIDE_ANNOTATION,
     PLAN_NAME,
-    RESTART_FILE,
     STATUS_NAME,
     Kind,
     MemberKey,
@@ -68,6 +68,7 @@ from .errors import ActionError, ApiError
 from .gluster import Gluster
 from .kubernetes import Api, Object
 from .model import Member, Plan
+from .run_files import END_FILE, RESTART_FILE
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Executor:
     gluster: Gluster
     api: Api
     restart_file: Path = Path(RESTART_FILE)
+    end_file: Path = Path(END_FILE)
 
     @property
     def _namespace(self) -> str:
@@ -127,6 +129,8 @@ class Executor:
             case RestartGlusterd():
                 self.restart_file.parent.mkdir(exist_ok=True)
                 self.restart_file.touch()
+            case EndBrick(process):
+                self.end_file.write_text(process)
             case GrantStart(node, asked):
                 body = {"data": {str(MemberKey.START_GRANTED): asked}}
                 self.api.merge(f"{self._maps}/{member_name(node)}", body)

@@ -19,6 +19,8 @@ IDLE_SECONDS: Final = 5
 """A caller that says nothing for so long is hung up on."""
 STUCK_SECONDS: Final = 600
 """A cycle may last several gluster commands of 120 s each; beyond this the loop hangs."""
+STALE_SECONDS: Final = 300
+"""After so long without a cycle, what the last one found says nothing of now, and is not Ready (law 4)."""
 
 
 @dataclass(slots=True)
@@ -30,11 +32,17 @@ class Health:
     tally: metrics.Tally = field(default_factory=metrics.Tally)
     turned_at: float = field(default_factory=time.monotonic)
 
+    def is_fresh(self) -> bool:
+        """What the last cycle found is of now."""
+        return time.monotonic() - self.turned_at < STALE_SECONDS
+
     def answer(self, path: str) -> tuple[int, str]:
         quiet = time.monotonic() - self.turned_at
         if path == "/healthz":
             return (200, "ok\n") if quiet < STUCK_SECONDS else (500, f"no cycle for {quiet:.0f} s\n")
         if path == "/readyz":
+            if not self.is_fresh():
+                return 503, f"nothing is known: no cycle for {quiet:.0f} s\n"
             return (200 if self.readiness.ready else 503), self.readiness.why + "\n"
         if path == "/metrics":
             return 200, metrics.text({**self.gauges, **self.tally})

@@ -13,24 +13,17 @@ from typing import Final
 
 from . import disk, hosts, metrics, parse, planner, report, rest, trouble
 from .actions import Action, Note, Wait
-from .contract import (
-    PLAN_NAME,
-    SETTLED_NAME,
-    START_FILE,
-    STATUS_NAME,
-    MemberKey,
-    endpoint_slice_name,
-    member_name,
-)
+from .contract import PLAN_NAME, SETTLED_NAME, STATUS_NAME, MemberKey, endpoint_slice_name, member_name
 from .errors import ActionError, ApiError, Conflict, ObservationError, SidecarError
 from .events import Events
 from .execute import Executor
 from .health import Health
 from .kubernetes import Api, Object
-from .lease import Lease
+from .lease import Keeper, Lease
 from .memory import Lasting, Memory
 from .model import Cluster
 from .observe import Observer, Seen
+from .run_files import START_FILE
 from .settings import Settings
 from .wording import words
 
@@ -70,12 +63,19 @@ class Loop:
     """glusterd's operating version, and what its file was like then."""
     _walked: tuple[float, str, dict[str, tuple[int, list[str]]] | None] | None = None
     """When, under which version of the plan, and what it found."""
+    _ended: tuple[str, ...] | None = None
+    """What the daemon had ended when this sidecar looked last; None before its first look."""
+    _observes: bool = True
+    """The last cycle did not fail to see the cluster."""
     _failed: str = ""
     """What went wrong with the last step of the cluster; told, never decided on."""
 
     def run(self) -> None:
         """Until `stop` is set. Errors of the world end a cycle; a bug ends the process."""
+        keeper = Keeper(self.lease, self.clock, self._may_keep_lease)
+        keeper.start(self.stop)
         while not self.stop.is_set():
+            keeper.check()
             self.wake.clear()
             started = self.clock()
             seconds, ended = self._turn()
@@ -90,10 +90,15 @@ class Loop:
         except ApiError as error:
             log.warning("the lease was not released: %s", error)
 
+    def _may_keep_lease(self) -> bool:
+        return self._observes and self.health.is_fresh()
+
     def _turn(self) -> tuple[float, threading.Event]:
         """One cycle; the seconds until the next, and what ends them early."""
         try:
-            if self.cycle():
+            acted = self.cycle()
+            self._observes = True
+            if acted:
                 return 0, self.wake  # what came of it is what to look at
         except Conflict as conflict:
             log.info("somebody else wrote first, looks again: %s", conflict)
@@ -101,6 +106,7 @@ class Loop:
         except SidecarError as error:
             log.warning("cycle failed: %s", error)
             self.health.tally["cycles_failed_total"] += 1
+            self._observes = isinstance(error, ActionError)
             if isinstance(error, ObservationError):
                 self.health.readiness = report.Readiness(False, str(error))
             # A command that was refused may have left traces that are reported, and would wake this at once.
@@ -144,6 +150,7 @@ class Loop:
             log.info("hosts file: %s", ", ".join(f"{n}={a}" for n, a in sorted(known.items())))
         self._let_glusterd_start(cluster, cluster.me in known)
         ready, pending = self._report_own(seen)
+        self._say_ended(seen)
         acted = False
         for step in own.steps:
             if not isinstance(step, Wait):
@@ -337,6 +344,14 @@ class Loop:
         self._said = line
         if decision.waits_for and planner.acts(seen.cluster):
             self._announce(seen, None, decision.rule, decision.waits_for)
+
+    def _say_ended(self, seen: Seen) -> None:
+        ended = seen.cluster.own.service.ended
+        before = ended if self._ended is None else self._ended
+        for line in ended:
+            if line not in before:
+                self._announce(seen, seen.cluster.me, "hung", line, warning=True)
+        self._ended = ended
 
     def _say_troubles(self, seen: Seen) -> None:
         for line in self._troubles.news(trouble.troubles(seen.cluster), self.clock()):

@@ -8,23 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import disk, documents, evidence, parse, planner, rest
-from .contract import (
-    BLAMES_FILE,
-    BRICKS_FILE,
-    PLAN_NAME,
-    PROBLEM_FILE,
-    RESTART_FILE,
-    RUN_DIRECTORY,
-    STATUS_NAME,
-    host_name,
-    volume_name,
-)
+from . import disk, documents, evidence, parse, planner, rest, service
+from .contract import PLAN_NAME, RUN_DIRECTORY, STATUS_NAME, host_name, volume_name
 from .errors import ActionError, ObservationError
 from .gluster import READ_SECONDS, Gluster
 from .kubernetes import Mirror, Object
-from .model import Cluster, Guarded, Own, Pool, TaskState, Volume
+from .model import Cluster, Guarded, Own, Pool, Service, TaskState, Volume
 from .planner.spread import awaits_spread, judges_rebalance
+from .run_files import BLAMES_FILE, BRICKS_FILE, END_FILE, PROBLEM_FILE, RESTART_FILE, SERVICE_FILE
 from .settings import Identity, Settings
 
 log = logging.getLogger(__name__)
@@ -64,12 +55,21 @@ class Observer:
             return None
         led = [mirror for mirror in (self.controllers, self.claims) if mirror and mirror.started]
         guarded = [item for mirror in led for item in mirror.known() or ()]
-        metas = [item["metadata"] for item in (*self.documents(), *self.pods(), *guarded)]
+        metas = [item["metadata"] for item in (*self.pods(), *guarded)]
         objects = sorted((meta["name"], meta["resourceVersion"]) for meta in metas)
-        notes = [daemon_note(self.run_directory, name) for name in (BRICKS_FILE, PROBLEM_FILE)]
+        documents = sorted(self.documents(), key=lambda item: str(item["metadata"]["name"]))
+        notes = [daemon_note(self.run_directory, name) for name in (BRICKS_FILE, SERVICE_FILE, PROBLEM_FILE)]
         told = self._told()
         since = disk.mark(f"{self.run_directory}/glusterd.socket")  # made anew by each start of glusterd
-        return (on_disk, self.mountinfo.read_text(), since, told and told.blamed, *notes, *objects)
+        return (
+            on_disk,
+            self.mountinfo.read_text(),
+            since,
+            told and told.blamed,
+            *notes,
+            *objects,
+            *map(rest.coordination, documents),
+        )
 
     def look(self, holds_lease: bool) -> Seen:
         """Raises ApiError if Kubernetes is not known; a glusterd that does not answer is a value."""
@@ -95,12 +95,13 @@ class Observer:
         )
         # Before glusterd is asked: an answer after it is then one of the glusterd that was started.
         ending = self._restart_note().exists()
-        cluster = replace(cluster, pool=self._pool())
+        # One that hangs would hold each question for as long as it may take.
+        cluster = replace(cluster, pool=None if self._service().glusterd_silent else self._pool())
         cluster = replace(cluster, own=replace(self._own(cluster), ending=ending))
-        cluster = replace(
-            cluster,
-            own=replace(cluster.own, blames=self.blames.of(cluster, self._told(), self.gluster.volfile)),
-        )
+        told = self._told()
+        blames = self.blames.of(cluster, told, self.gluster.volfile)
+        unhealed = tuple(name for names in told.unhealed.values() for name in names) if told else ()
+        cluster = replace(cluster, own=replace(cluster.own, blames=blames, unhealed=unhealed))
         if planner.acts(cluster):
             controllers, claims = _guarded(self.controllers), _guarded(self.claims)
             claims = claims and {n: self._bound(n, claim) for n, claim in claims.items()}
@@ -134,9 +135,14 @@ class Observer:
             problem=problem or "",
             lost=_lost(cluster) if present else frozenset(),
             processes=self._processes() or {},
+            service=self._service(),
+            end_asked=daemon_note(self.run_directory, END_FILE) or "",
             writable=disk.writable(self.settings.disk, self.mountinfo.read_text()),
             restarted=self._restarted(),
         )
+
+    def _service(self) -> Service:
+        return service.parse_service(daemon_note(self.run_directory, SERVICE_FILE) or "")
 
     def _told(self) -> evidence.Told | None:
         return evidence.parse_told(daemon_note(self.run_directory, BLAMES_FILE) or "")

@@ -26,6 +26,23 @@ COMMON: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+BY_MAJORITY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # Copies that blame each other (two failures before the first was healed): what two of three have was
+        # acknowledged, and what only one has was not. Without it their files are EIO for ever (seen on 11.1).
+        # Not with an arbiter: it counts its own empty file as a copy, by size and time of change, and could
+        # outvote the only copy that has the data together with one that lacks it.
+        "cluster.favorite-child-policy": "majority",
+    }
+)
+"""For volumes of three full copies."""
+
+
+def common(replica: int, *, arbiter: bool) -> dict[str, str]:
+    """What every volume of that kind gets."""
+    return {**COMMON, **(BY_MAJORITY if replica >= 3 and not arbiter else {})}
+
+
 _SMALL_FILES: Final = {
     "features.cache-invalidation": "on",  # what makes the caches below safe: bricks call them back
     "features.cache-invalidation-timeout": "600",

@@ -53,6 +53,8 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
         return Readiness(False, cluster.own.problem)
     if cluster.own.writable is False:
         return Readiness(False, "its disk is read-only: see the machine's log")
+    if cluster.own.service.disk:
+        return Readiness(False, cluster.own.service.disk)
     if cluster.pool is None:
         return Readiness(False, "glusterd does not answer")
     if cluster.pool.blank and cluster.me in cluster.notes.peers and in_a_pool(cluster):
@@ -67,7 +69,8 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
     if brick.id in cluster.notes.unproven:
         return Readiness(False, f"its brick {brick.id} is in the volume in part only: it waits for a new one")
     if not cluster.pool.brick_running:
-        return Readiness(False, f"its brick {brick.id} is not running")
+        does = "does not answer" if brick.path in cluster.own.service.silent else "is not running"
+        return Readiness(False, f"its brick {brick.id} {does}")
     if behind:
         return Readiness(False, f"{behind} entries wait to be healed")
     return Readiness(True, f"serves {brick.id}")
@@ -93,10 +96,14 @@ def own_member(
         MemberKey.WHY: ready.why,
         MemberKey.KNOWS: format_nodes(known),
         MemberKey.CAUGHT_UP: (cluster.notes.watch or NO_WATCH) if caught_up else "",
+        MemberKey.UNHEALED: "\n".join(name.replace("\n", "?") for name in cluster.own.unhealed),
         MemberKey.PLACE: place or "",
+        MemberKey.DISK: cluster.own.service.disk,
         MemberKey.LOST: " ".join(sorted(cluster.own.lost)),
         MemberKey.USED: str(usage.used) if usage else "",
         MemberKey.FREE: str(usage.free) if usage else "",
+        MemberKey.INODES_USED: str(usage.inodes_used) if usage else "",
+        MemberKey.INODES_FREE: str(usage.inodes_free) if usage else "",
         MemberKey.LEFT: "" if left is None else format_left(left),
         MemberKey.LEFT_PLAN: "" if left is None or cluster.plan is None else cluster.plan.version,
     }

@@ -10,17 +10,36 @@ another pool or volume by glusterd's files, a copy that lacks writes by the obje
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from . import planner
+from .contract import KIND_LABEL, MEMBER_TELEMETRY, STATUS_TELEMETRY, Kind
+from .kubernetes import Object
 from .model import Cluster
 
 LOOK_SECONDS: Final = 90
 
 Mark = tuple[object, ...]
 """Changes whenever something changed that can be seen without a command."""
+
+
+_TELEMETRY: Final[Mapping[str, frozenset[str]]] = {
+    Kind.MEMBER: MEMBER_TELEMETRY,
+    Kind.STATUS: STATUS_TELEMETRY,
+}
+
+
+def coordination(document: Object) -> object:
+    """What rules read of one of our ConfigMaps, without what only people read of it: that changes all the
+    time while the volume is written, and every sidecar would look at each change of each of them."""
+    meta, data = document["metadata"], document.get("data") or {}
+    telemetry = _TELEMETRY.get((meta.get("labels") or {}).get(KIND_LABEL, ""), frozenset())
+    return (
+        *(meta.get(key) for key in ("name", "uid", "deletionTimestamp", "finalizers", "annotations")),
+        {key: value for key, value in data.items() if key not in telemetry},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,8 @@ def is_calm(cluster: Cluster, decisions: Iterable[planner.Decision]) -> bool:
     pool, own = cluster.pool, cluster.own
     volume = pool.volume if pool else None
     if pool is None or volume is None or not volume.started or own.problem or own.lost or not own.writable:
+        return False
+    if cluster.unwell or own.service.disk:
         return False
     if any(decision.rule not in ("steady", "stand_by") for decision in decisions):
         return False

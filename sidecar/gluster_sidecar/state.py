@@ -9,9 +9,12 @@ way is moved.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Final
+
+log = logging.getLogger(__name__)
 
 ASIDE: Final = "set-aside"
 """Beside the files that glusterd reads; holds the last of each name."""
@@ -62,3 +65,12 @@ def _move(path: Path, place: Path) -> None:
         shutil.rmtree(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     path.rename(place)
+
+
+def mend_state(state: Path, own_host: str) -> None:
+    """What glusterd may be unable to start with, once it was started in vain."""
+    try:
+        for name in set_aside_unreadable(state, own_host):
+            log.warning("glusterd cannot start with its %s: it is set aside, and a peer tells it again", name)
+    except OSError as error:
+        log.error("glusterd's state could not be mended: %s", error)

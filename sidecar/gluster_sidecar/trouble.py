@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
 
 from .contract import OVERRIDE_ANNOTATION, MemberState, member_name
-from .model import Cluster, Member, Volume
+from .disk import is_full
+from .model import Cluster, Volume
+from .planner import look
 from .planner.gates import copy_in_doubt, is_taken_as_right
-from .planner.look import each_brick
+
+UNMENDED: Final = timedelta(minutes=5)
+"""How long entries wait without getting fewer before they are told: heals are launched all that time."""
+NAMED: Final = 5
 
 
 def troubles(cluster: Cluster) -> list[str]:
@@ -30,13 +37,34 @@ def _troubles(cluster: Cluster) -> Iterator[str]:
         )
     for line in cluster.unreadable:
         yield f"{line}; it is set aside: mend it, or delete it and run `pulumi up`"
+    yield from _unhealed(cluster, volume)
     yield from _copies_in_doubt(cluster, volume)
     yield from _guard_troubles(cluster, volume)
     for node, member in sorted(cluster.members.items()):
         if member.state is MemberState.BLOCKED:
             yield f"node {node} is blocked: see its object"
-        elif _is_full(member):
+        elif member.disk:
+            yield f"node {node}: {member.disk}; see the log of its machine, and replace a broken disk"
+        elif is_full(member.used, member.free):
             yield f"the disk of node {node} is full: bigger disks, more nodes, or fewer files"
+        elif is_full(member.inodes_used, member.inodes_free):
+            yield f"the disk of node {node} has no inodes left: more nodes, or fewer files"
+
+
+def _unhealed(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
+    """Heals were launched, and the bricks that have the entries and those that lack them are up."""
+    since = cluster.own.heals_wait_since
+    if volume is None or since is None or cluster.at - since < UNMENDED:
+        return
+    by_name = dict[str, list[int]]()
+    for node, member in sorted(cluster.members.items()):
+        for name in member.unhealed:
+            by_name.setdefault(name, []).append(node)
+    for name, nodes in list(by_name.items())[:NAMED]:
+        yield (
+            f"{name} waits to be healed by node {look.names(nodes)}, and no heal mends it: the reason is in"
+            f" glustershd.log there; `gluster volume heal {volume.name} info` tells which copies differ"
+        )
 
 
 def _copies_in_doubt(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
@@ -46,7 +74,7 @@ def _copies_in_doubt(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
                 f"{OVERRIDE_ANNOTATION} of node {node} says {member.override!r}, but its copy is"
                 f" {member.copy or 'not running'}: nothing is done on it"
             )
-    for one, brick in each_brick(volume):
+    for one, brick in look.each_brick(volume):
         doubted = copy_in_doubt(cluster, one, brick)
         holder = cluster.holder(doubted) if doubted else None
         if doubted and holder and not is_taken_as_right(cluster, doubted):
@@ -77,9 +105,3 @@ def _guard_troubles(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
                     f"node {node} leaves, and {count} files are left in its brick {path}: {', '.join(names)};"
                     " copy them into the volume, delete them there, and it goes"
                 )
-
-
-def _is_full(member: Member) -> bool:
-    """The last hundredth of a disk is what glusterfs means to keep (storage.reserve). It was not seen to: on
-    11.1 a brick takes writes until its file system refuses them, and its set goes on with the others."""
-    return None not in (member.used, member.free) and 100 * (member.free or 0) <= (member.used or 0)

@@ -47,6 +47,8 @@ def words(step: do.Action) -> str:
             return f"replaces pod {name}"
         case do.RestartGlusterd(reason):
             return f"starts its glusterd anew: {reason}"
+        case do.EndBrick(_, reason):
+            return f"ends its brick: {reason}"
         case do.GrantStart(node):
             return f"lets node {node} start its glusterd anew"
         case _:

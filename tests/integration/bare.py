@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gluster_sidecar.contract import START_FILE
 from gluster_sidecar.errors import ActionError
 from gluster_sidecar.gluster import READ_SECONDS
+from gluster_sidecar.run_files import START_FILE
 
 from tests.integration.pool import LOCAL_HOSTS, LOCK_SECONDS, Pool, address, unstarted, wait_for
 from tests.integration.seen import answers

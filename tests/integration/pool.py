@@ -350,9 +350,13 @@ class Pool:
         run("truncate", "-s", DISK_SIZE, disk)
         run("mkfs.ext4", "-q", "-F", "-m0", disk)
 
-    def inside(self, node: int, *command: str) -> str:
+    def into(self, node: int) -> tuple[str, ...]:
+        """Words for `nsenter` that lead into a machine."""
         init = run("pgrep", "-P", str(self.processes[f"n{node}"].pid)).split()[0]
-        return run("nsenter", "-t", init, "--mount", "--net", "--pid", "--root", "--wd=/", *command)
+        return "-t", init, "--mount", "--net", "--pid", "--root", "--wd=/"
+
+    def inside(self, node: int, *command: str) -> str:
+        return run("nsenter", *self.into(node), *command)
 
     def signal(self, node: int, which: str, number: signal.Signals) -> None:
         """To `daemon` or `sidecar` of a node, by its recorded process id."""

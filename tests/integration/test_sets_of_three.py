@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.integration.pool import LOCK_SECONDS, Pool, running, wait_for
-from tests.integration.seen import all_well, bricks, fill, replaced
+from tests.integration.seen import MOUNT, all_well, bricks, fill, replaced
 
 pytestmark = [pytest.mark.lab]
 
@@ -18,6 +19,7 @@ ALONE = (
 )
 """Writes while node 1, whose client the others tests use, is away."""
 KILL = "kill -9 $(pidof glusterfsd) 2>/dev/null && echo killed || true"
+RENAMED = "echo new > /run/o/d/n && mv /run/o/d/n /run/o/d/a && cat /run/o/d/a || true"
 GROWN = {"arbiter": "2 x (2 + 1) = 6", "copies": "2 x 3 = 6"}
 
 
@@ -100,6 +102,32 @@ def test_a_lost_disk_is_filled_though_nobody_remembers_that_the_others_are_whole
     pool.announce(1)
     wait_for("node 1 has a new brick", lambda: bricks(pool).get(1, gone)[0] != before, LOCK_SECONDS)
     all_well(pool)
+
+
+def test_what_a_majority_has_is_right_where_all_blame_each_other(pool: Pool, kind: str) -> None:
+    """Issue 13, case 6: node 1 was away while files were renamed, and before it was healed, the others lost
+    power in the middle of an operation. The files of that folder were EIO for ever."""
+    if kind == "arbiter":
+        pytest.skip("a majority of which one has no data proves nothing: profiles.BY_MAJORITY")
+    all_well(pool)
+    brick = bricks(pool)[1][0]
+    pool.shell(1, f"{MOUNT} mkdir /run/t/d && echo old > /run/t/d/a && sync /run/t/d/a")
+    pool.signal(1, "sidecar", signal.SIGSTOP)
+    pool.shell(1, "kill -9 $(pidof glusterfsd)")
+    pool.shell(2, "mkdir -p /run/o; mount -t glusterfs localhost:/data /run/o")
+    try:
+        wait_for("another file takes its name", lambda: pool.shell(2, RENAMED) == "new\n")
+        for client in (1, 2):
+            mark = f"'{brick}/d', 'trusted.afr.data-client-{client}', bytes(11) + bytes([1])"
+            pool.shell(1, f'python3 -c "import os; os.setxattr({mark})"')
+        pool.signal(1, "sidecar", signal.SIGCONT)
+        all_well(pool)
+        assert pool.shell(2, "cat /run/o/d/a") == "new\n"
+        for node, (path, _) in bricks(pool).items():
+            assert pool.shell(node, f"cat {path}/d/a") == "new\n"
+    finally:
+        pool.signal(1, "sidecar", signal.SIGCONT)
+        pool.shell(2, "rm -rf /run/o/d; umount /run/o")
 
 
 def test_it_grows_by_a_whole_set(pool: Pool, unharmed: None, kind: str) -> None:

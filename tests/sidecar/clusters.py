@@ -20,6 +20,7 @@ from gluster_sidecar.model import (
     Plan,
     Pod,
     Pool,
+    Service,
     Task,
     TaskState,
     Volume,
@@ -79,6 +80,14 @@ def members(draw: st.DrawFn, node: int) -> Member:
         free=draw(st.sampled_from((9, None))),
         left=draw(st.sampled_from((None, {}, {"/data/brick": (0, ())}, {"/data/brick": (1, ("a",))}))),
     )
+
+
+services = st.builds(
+    Service,
+    silent=st.sampled_from((frozenset[str](), frozenset({"/data/brick"}))),
+    disk=st.sampled_from(("", "", "", "hangs")),
+    healer=st.sampled_from((True, True, None, False)),
+)
 
 
 @st.composite
@@ -162,6 +171,8 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Settings]:
             writable=draw(st.sampled_from((True, False, None))),
             lost=draw(st.sampled_from((frozenset(), frozenset({brick(me)})))),
             ending=draw(st.sampled_from((False, False, False, True))),
+            processes=draw(st.sampled_from(({}, {"/data/brick": process(me)}))),
+            service=draw(services),
             watch=draw(st.sampled_from((WATCH, ""))),
         ),
         controllers=draw(guards(nodes)),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from gluster_sidecar import disk, observe
-from gluster_sidecar.daemon import running_bricks
 from gluster_sidecar.errors import ActionError
 from gluster_sidecar.loop import Loop
 from gluster_sidecar.model import Cluster, Notes
+from gluster_sidecar.service import parts, running_bricks
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar.test_rest import PROCESS, well
@@ -64,17 +64,19 @@ def test_a_brick_that_was_started_anew_has_not_caught_up(process: str, glusterd:
 
 
 def test_each_start_of_a_brick_is_another_process(tmp_path: Path) -> None:
-    pid_files, proc = tmp_path / "vols", tmp_path / "proc"
-    (pid_files / "data").mkdir(parents=True)
-    (pid_files / "data/data-brick.pid").write_text("71\n")
+    run, proc = tmp_path / "run", tmp_path / "proc"
+    (run / "gluster/vols/data").mkdir(parents=True)
+    (run / "gluster/vols/data/data-brick.pid").write_text("71\n")
     (proc / "71").mkdir(parents=True)
     (proc / "sys/kernel/random").mkdir(parents=True)
     (proc / "sys/kernel/random/boot_id").write_text("d903fc9e-e91d-49b6-8274-9c3fed14bcdd\n")
-    (proc / "71/cmdline").write_text("glusterfsd\0-s\0me\0--brick-name\0/data/a brick\0-l\0log\0")
+    (proc / "71/cmdline").write_text(
+        "glusterfsd\0-s\0me\0-S\0/run/x.socket\0--brick-name\0/data/a brick\0-l\0log\0"
+    )
     (proc / "71/stat").write_text(f"71 (gluster (fsd) S {' '.join(map(str, range(4, 22)))} 4711 23 24\n")
-    assert running_bricks(pid_files, proc) == ["71.4711.d903fc9e /data/a brick"]
+    assert running_bricks(parts(run, proc)) == ["71.4711.d903fc9e /data/a brick"]
     (proc / "71/cmdline").write_text("another program that has its number now\0")
-    assert running_bricks(pid_files, proc) == []
+    assert running_bricks(parts(run, proc)) == []
 
 
 @pytest.mark.parametrize(("there", "lost"), [(False, True), (True, False), (None, False)])

@@ -98,12 +98,14 @@ def glusterd_that(does: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (folder / "glusterd").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     monkeypatch.setattr(daemon, "RESTART_SECONDS", 0)
-    monkeypatch.setattr(daemon, "tell_bricks", lambda told: told)
 
 
 def supervised(note: Path, until: Callable[[], bool], mend: Callable[[], None] = lambda: None) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=daemon.supervise, args=(stop, note.with_name("restart"), note, mend))
+    thread = threading.Thread(
+        target=daemon.supervise,
+        args=(stop, note.with_name("restart"), note, mend, daemon.Running(), lambda: None),
+    )
     thread.start()
     try:
         wait_for("glusterd is seen to", until, 30)

@@ -14,7 +14,7 @@ from gluster_sidecar import actions as do
 from gluster_sidecar import documents, evidence, report, trouble
 from gluster_sidecar.contract import MemberKey
 from gluster_sidecar.errors import ActionError
-from gluster_sidecar.evidence import Blames, Teller, Told, clients, parse_told, scan
+from gluster_sidecar.evidence import Blames, Scan, Teller, Told, clients, parse_told, scan
 from gluster_sidecar.model import Blame, Cluster
 
 from tests.sidecar.test_documents import config_map
@@ -51,7 +51,9 @@ def test_a_scan_names_whom_the_entries_of_the_index_blame(tmp_path: Path) -> Non
         "bb22": {"trusted.afr.data-client-1": MARKED},
         "cc33": OSError(errno.ENOENT, "deleted since"),
     }
-    assert scan(str(tmp_path), reading(marks)) == frozenset({"data-client-1"})
+    assert scan(str(tmp_path), reading(marks)) == Scan(
+        frozenset({"data-client-1"}), frozenset({"aa11", "bb22"})
+    )
 
 
 def test_the_handle_of_a_symbolic_link_is_not_followed_and_that_of_a_directory_is(
@@ -88,24 +90,94 @@ def test_a_scan_that_cannot_be_ended_is_not_known(tmp_path: Path) -> None:
 
 def test_a_brick_that_never_ran_blames_nobody(tmp_path: Path) -> None:
     (tmp_path / ".glusterfs").mkdir()
-    assert scan(str(tmp_path)) == frozenset()
+    assert scan(str(tmp_path)) == Scan()
 
 
 def test_what_the_daemon_tells_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a brick that cannot be scanned nothing is told; the time is when the scan began."""
-    found = {"/data/brick": frozenset({"data-client-1"}), "/data/a brick": frozenset[str](), "/broken": None}
+    found = {"/data/brick": Scan(frozenset({"data-client-1"})), "/data/a brick": Scan(), "/broken": None}
     times = iter((5.0, 6.0))
     monkeypatch.setattr(evidence, "scan", found.get)
-    monkeypatch.setattr(evidence, "now", lambda: next(times))
     file = tmp_path / "run" / "blames"
-    Teller(lambda: [f"7.1 {path}" for path in found], file).tell()
+    Teller(lambda: [f"7.1 {path}" for path in found], file, lambda: next(times)).tell()
     told = parse_told(file.read_text())
     blamed = {
         "/data/brick": ("7.1", frozenset({"data-client-1"})),
         "/data/a brick": ("7.1", frozenset[str]()),
     }
-    assert told == Told(5.0, blamed)
+    assert told == Told(5.0, blamed, {"/data/brick": (), "/data/a brick": ()})
     assert parse_told("") is None
+
+
+def test_entries_that_blame_others_for_long_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, entries, file = [0.0], {"a", "b"}, tmp_path / "blames"
+    monkeypatch.setattr(evidence, "scan", lambda path: Scan(frozenset({"c"}), frozenset(entries)))
+    monkeypatch.setattr(evidence, "path_of", lambda brick, gfid: f"/{gfid}")
+    teller = Teller(lambda: ["7.1 /data/brick"], file, lambda: now[0])
+
+    def named() -> tuple[str, ...]:
+        teller.tell()
+        told = parse_told(file.read_text())
+        assert told
+        return told.unhealed["/data/brick"]
+
+    assert named() == ()
+    now[0] = evidence.LASTING_SECONDS
+    entries.remove("b")
+    entries |= {"new", "newer"}
+    assert named() == ("/a",)
+    now[0] += evidence.LASTING_SECONDS
+    entries.add("b")
+    assert named() == ("/a", "/new", "/newer"), "one that was healed between begins again"
+    entries |= {f"more{k}" for k in range(9)}
+    now[0] += evidence.LASTING_SECONDS
+    assert len(named()) == evidence.NAMED
+
+
+def test_an_entry_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As seen on 11.1: a directory's handle is a link by way of its parent's, a file's an ordinary link."""
+    handles = tmp_path / ".glusterfs"
+    for folder in ("00/00", "dd/11", "ff/22", "ee/33"):
+        (handles / folder).mkdir(parents=True)
+    (tmp_path / "some" / "folder").mkdir(parents=True)
+    (handles / "00/00/0000root").symlink_to("../../..")
+    (handles / "dd/11/dd11").symlink_to("../../00/00/0000root/some/folder")
+    (handles / "ff/22/ff22").touch()
+    (handles / "ee/33/ee33").touch()
+    monkeypatch.setattr(
+        os, "listxattr", lambda p, follow_symlinks: ["trusted.gfid2path.1"] if "ff22" in p else []
+    )
+    monkeypatch.setattr(os, "getxattr", lambda p, name, follow_symlinks: b"dd11/a file")
+    brick = str(tmp_path)
+    assert evidence.path_of(brick, "dd11") == "/some/folder"
+    assert evidence.path_of(brick, "ff22") == "/some/folder/a file"
+    assert evidence.path_of(brick, "0000root") == "/"
+    assert evidence.path_of(brick, "ee33") == "<gfid:ee33>"
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(4, False), (5, True)])
+def test_entries_that_no_heal_mends_are_told_with_their_paths(minutes: int, told: bool) -> None:
+    cluster = formed(1, 2, 3, 4).cluster(1)
+    since = cluster.at - timedelta(minutes=minutes)
+    member = replace(cluster.members[2], unhealed=("/a file",))
+    waiting = replace(
+        cluster,
+        members={**cluster.members, 2: member},
+        own=replace(cluster.own, heals_wait_since=since),
+    )
+    assert any("/a file waits to be healed by node 2" in line for line in trouble.troubles(waiting)) is told
+
+
+def test_a_name_with_a_line_end_in_it_is_one_line() -> None:
+    cluster = formed(1, 2).cluster(1)
+    named = replace(cluster, own=replace(cluster.own, unhealed=("/a\nb", "/c")))
+    data = report.own_member(named, report.readiness(named, 0), (), 0, None)
+    assert data[MemberKey.UNHEALED] == "/a?b\n/c"
+    known = documents.member(config_map("gluster-member-2", {**data, MemberKey.NODE: "2"}))
+    assert known
+    assert known.unhealed == ("/a?b", "/c")
 
 
 VOLFILE = """\
@@ -203,7 +275,7 @@ def test_blame_is_reported_at_once_and_what_was_said_stands_until_the_next_scan(
     ("cluster", "told", "found"),
     [
         (seen(runs=False), told(11), None),
-        (seen(), None, None),
+        (seen(), None, {}),
         (replace(seen(), pool=None), told(11), None),
         (seen(), told(11, of="71.0"), {}),
         (seen(), Told(11, {}), {}),

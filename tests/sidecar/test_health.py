@@ -11,6 +11,7 @@ from http.server import ThreadingHTTPServer
 import pytest
 from gluster_sidecar import health
 from gluster_sidecar.health import Health
+from gluster_sidecar.report import Readiness
 
 from lab.waiting import wait_for
 
@@ -45,3 +46,12 @@ def test_idle_connections_cost_a_bounded_number_of_threads_and_probes_get_throug
     finally:
         for caller in callers:
             caller.close()
+
+
+def test_what_was_found_long_ago_says_nothing_of_now() -> None:
+    """A cycle that hangs left its pod Ready for as long as it hung."""
+    health_ = Health(readiness=Readiness(True, "serves"))
+    assert health_.answer("/readyz") == (200, "serves\n")
+    health_.turned_at -= health.STALE_SECONDS
+    status, why = health_.answer("/readyz")
+    assert (status, "nothing is known" in why) == (503, True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import threading
 from typing import Any
 
+import pytest
 from gluster_sidecar.errors import ApiError, Conflict
-from gluster_sidecar.lease import DURATION_SECONDS, RENEW_SECONDS, Lease
+from gluster_sidecar.lease import DURATION_SECONDS, RENEW_SECONDS, Keeper, Lease
+
+from lab.waiting import wait_for
 
 
 class OneLease:
@@ -104,3 +108,55 @@ def test_released_it_is_taken_at_once() -> None:
     a.release(1)
     assert not a.held(1)
     assert b.contend(1)
+
+
+def test_while_a_step_takes_long_nobody_else_takes_it() -> None:
+    """The loop itself was who renewed it: after fifteen seconds of a command another one acted beside it."""
+    now, may, api, stop = [0.0], [True], OneLease(), threading.Event()
+    a, b = pair(api)
+    assert a.contend(0)
+    keeper = Keeper(a, lambda: now[0], lambda: may[0], 0.01)
+    keeper.start(stop)
+    for now[0] in range(RENEW_SECONDS, 120, RENEW_SECONDS):
+        version = now[0] // RENEW_SECONDS + 1
+        wait_for("it is renewed", lambda version=version: api.version == version, 30)  # type: ignore[misc]
+        assert not b.contend(now[0])
+    may[0] = False  # the step hangs
+    end = now[0] + DURATION_SECONDS
+    while now[0] < end:
+        now[0] += 1
+        b.contend(now[0])
+    assert b.held(end)
+    assert not a.held(end)
+    may[0] = True
+    keeper.check()
+    stop.set()
+
+
+def test_a_lease_that_is_not_held_is_not_taken_by_who_only_keeps_it() -> None:
+    api = OneLease()
+    a, _ = pair(api)
+    assert not a.renew(0)
+    assert a.contend(0)
+    a.release(1)
+    assert not a.renew(2)
+    assert api.stored
+    assert not api.stored["spec"]["holderIdentity"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_that_nobody_renews_it_any_more_is_noticed() -> None:
+    def fails() -> bool:
+        raise ValueError("nobody thought of that")
+
+    keeper = Keeper(pair(OneLease())[0], lambda: 0, fails, 0.01)
+    keeper.start(threading.Event())
+
+    def noticed() -> bool:
+        try:
+            keeper.check()
+        except RuntimeError:
+            return True
+        return False
+
+    wait_for("it is noticed", noticed, 30)

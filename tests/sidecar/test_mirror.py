@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from gluster_sidecar.errors import ApiError
-from gluster_sidecar.kubernetes import Api, Mirror, Object
+from gluster_sidecar.kubernetes import Api, Mirror, Object, Silence
 
 from lab.waiting import wait_for
 
@@ -99,6 +99,22 @@ def test_whatever_breaks_it_nobody_believes_it_until_it_is_listed_again(
     wait_for("distrusted", lambda: names(mirror) is None, 30)
     script.lists.put([thing("b", 2)])
     wait_for("trusted again", lambda: names(mirror) == ["b"], 30)
+
+
+def test_where_nothing_happens_it_is_listed_again_and_believed_meanwhile(
+    script: Script, mirror: Mirror
+) -> None:
+    """On a quiet cluster every cycle failed for a moment, each minute and a half."""
+    script.lists.put([thing("a", 1)])
+    wait_for("listed", lambda: names(mirror) == ["a"], 30)
+    script.events.put(Silence("nothing for so long"))
+    wait_for("taken", script.events.empty, 30)
+    assert names(mirror) == ["a"]
+    script.lists.put([thing("b", 2)])
+    wait_for("listed again", lambda: names(mirror) == ["b"], 30)
+    script.events.put(Silence("nothing for so long"))
+    script.lists.put(ApiError("the connection has died"))
+    wait_for("distrusted", lambda: names(mirror) is None, 30)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -13,6 +13,7 @@ from gluster_sidecar import actions as do
 from gluster_sidecar import planner
 from gluster_sidecar.contract import MemberState, node_of_host
 from gluster_sidecar.model import Cluster, Task, TaskState
+from gluster_sidecar.planner.look import is_ready
 from gluster_sidecar.settings import Settings
 from hypothesis import assume, given, settings
 
@@ -68,7 +69,15 @@ def test_a_node_for_itself_only_asks_to_be_let_in_and_starts_its_own_glusterd(
 ) -> None:
     cluster, one = drawn
     for step in planner.plan_own(cluster, one).steps:
-        assert isinstance(step, do.ProbePeer | do.RestartGlusterd | do.DetachPeer)
+        assert isinstance(step, do.ProbePeer | do.RestartGlusterd | do.DetachPeer | do.EndBrick)
+        if isinstance(step, do.EndBrick):  # its disk serves nobody, and the copies that are left take writes
+            assert cluster.pool
+            assert cluster.pool.volume
+            assert cluster.own.service.disk
+            (its,) = (s for s in cluster.pool.volume.sets if any(b.node == cluster.me for b in s))
+            serving = [m for b in its if (m := cluster.holder(b)) and m.brick == b.id and m.process]
+            left = [m for m in serving if m.node != cluster.me and is_ready(cluster.pod(m.node))]
+            assert len(left) * 2 > len(its) or len(left) == len(its) - 1 == 1
         if isinstance(step, do.DetachPeer):  # out of a pool without a volume that nobody acts for
             assert cluster.pool
             assert cluster.pool.volume is None

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gluster_sidecar import disk, hosts, planner, rest
+from gluster_sidecar import disk, documents, hosts, planner, rest, trouble
+from gluster_sidecar.contract import KIND_LABEL, MEMBER_TELEMETRY, STATUS_TELEMETRY, Kind, MemberKey
 from gluster_sidecar.errors import ApiError
 from gluster_sidecar.events import Events
 from gluster_sidecar.health import Health
 from gluster_sidecar.lease import DURATION_SECONDS, RENEW_SECONDS, Lease
 from gluster_sidecar.loop import Loop
-from gluster_sidecar.model import Blame, Cluster
+from gluster_sidecar.model import Blame, Cluster, Service
 from gluster_sidecar.observe import Seen
 from gluster_sidecar.settings import Settings
 
@@ -78,6 +79,8 @@ def ill(cluster: Cluster) -> list[Cluster]:
                 ("problem", "x"),
                 ("blames", {}),
                 ("blames", None),
+                ("service", Service(disk="hangs")),
+                ("service", Service(healer=False)),
             )
         ),
         *(replace(cluster, pool=replace(pool, peers={**pool.peers, host(2): p})) for p in peers),
@@ -220,3 +223,59 @@ def test_what_changes_on_the_disk_is_another_mark_and_no_file_is_read(tmp_path: 
     assert disk.marks(str(tmp_path)) == third, "a folder more, and nothing pending"
     (index / "entry").touch()
     assert disk.marks(str(tmp_path)) != third
+
+
+def document(kind: Kind, **data: str) -> dict[str, Any]:
+    meta = {"name": "x", "labels": {KIND_LABEL: str(kind)}, "resourceVersion": "7"}
+    return {"metadata": meta, "data": data}
+
+
+def test_numbers_for_people_wake_nobody_and_what_rules_read_does() -> None:
+    """While the volume was written, each sidecar asked glusterd up to 230 times a minute."""
+    seen = rest.coordination(document(Kind.MEMBER, usedBytes="1", joined="true"))
+    assert rest.coordination(document(Kind.MEMBER, usedBytes="2", why="x", joined="true")) == seen
+    assert rest.coordination(document(Kind.MEMBER, usedBytes="1", joined="no")) != seen
+    status = rest.coordination(document(Kind.STATUS, doing="steady", whole="a"))
+    assert rest.coordination(document(Kind.STATUS, doing="heals", whole="a")) == status
+    assert rest.coordination(document(Kind.STATUS, doing="steady", whole="")) != status
+    plan = rest.coordination(document(Kind.PLAN, nodes="1", why="x"))
+    assert rest.coordination(document(Kind.PLAN, nodes="1", why="y")) != plan, "all of it is read"
+
+
+@pytest.mark.parametrize("key", ["uid", "deletionTimestamp", "finalizers", "annotations"])
+def test_what_is_asked_of_an_object_is_no_telemetry(key: str) -> None:
+    before, after = document(Kind.MEMBER), document(Kind.MEMBER)
+    after["metadata"][key] = "another"
+    assert rest.coordination(before) != rest.coordination(after)
+
+
+@pytest.mark.parametrize(
+    ("kind", "telemetry"),
+    [(Kind.MEMBER, MEMBER_TELEMETRY), (Kind.STATUS, STATUS_TELEMETRY)],
+    ids=["member", "status"],
+)
+def test_telemetry_decides_nothing_but_whether_there_is_room(kind: Kind, telemetry: frozenset[str]) -> None:
+    """Whoever makes a rule read one of these must take it out of them."""
+    sized = {MemberKey.USED, MemberKey.FREE, MemberKey.INODES_USED, MemberKey.INODES_FREE}
+    node = {MemberKey.NODE: "1"} if kind is Kind.MEMBER else {}
+    name = "gluster-member-1" if kind is Kind.MEMBER else "gluster-status"
+
+    def read(data: dict[str, str]) -> object:
+        item = {**document(kind, **node, **data)}
+        item["metadata"]["name"] = name
+        return documents.member(item) if kind is Kind.MEMBER else documents.notes(item)
+
+    for key in telemetry - sized - {MemberKey.UNHEALED}:
+        assert read({key: "1"}) == read({key: "2"}), key
+
+
+def test_a_disk_is_full_when_either_is_used_up() -> None:
+    """700,000 empty files used up the inodes of a brick; writers got ENOSPC, and nothing was told."""
+    assert not disk.Usage(98, 2, 90, 10).is_full
+    assert disk.Usage(100, 1, 0, 0).is_full
+    assert disk.Usage(1, 99, 100, 1).is_full
+    assert not disk.is_full(None, 1)
+    member = replace(well().members[2], used=1, free=99, inodes_used=100, inodes_free=1)
+    cluster = well()
+    lines = trouble.troubles(replace(cluster, members={**cluster.members, 2: member}))
+    assert any("disk of node 2 has no inodes left" in line for line in lines)

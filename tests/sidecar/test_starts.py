@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import contract, daemon, hosts, planner, report
+from gluster_sidecar import contract, daemon, hosts, planner, report, run_files
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.errors import ActionError
 from gluster_sidecar.events import Events
@@ -286,7 +286,10 @@ def test_the_daemon_answers_when_what_ran_has_ended(tmp_path: Path, monkeypatch:
         monkeypatch,
     )
     stop, done = threading.Event(), asked.with_suffix(".done")
-    thread = threading.Thread(target=daemon.supervise, args=(stop, asked, tmp_path / "problem", lambda: None))
+    thread = threading.Thread(
+        target=daemon.supervise,
+        args=(stop, asked, tmp_path / "problem", lambda: None, daemon.Running(), lambda: None),
+    )
     thread.start()
     try:
         wait_for("it was started", lambda: seen.exists(), 30)
@@ -317,7 +320,7 @@ class Answers:
 
 
 def test_a_look_that_began_before_glusterd_ended_says_so(tmp_path: Path) -> None:
-    note = tmp_path / Path(contract.RESTART_FILE).relative_to(contract.RUN_DIRECTORY)
+    note = tmp_path / Path(run_files.RESTART_FILE).relative_to(contract.RUN_DIRECTORY)
     note.parent.mkdir()
     note.touch()
     answers: Any = Answers(note)

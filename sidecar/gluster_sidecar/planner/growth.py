@@ -65,7 +65,8 @@ def set_options(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     if volume is None or (volume.started and not volume.all_online):
         return
     plan, noted = cluster.plan, cluster.notes.options
-    wanted = {**profiles.COMMON, **(plan.options if plan else {})}
+    ours = profiles.common(volume.replica, arbiter=volume.arbiter)
+    wanted = {**ours, **(plan.options if plan else {})}
     if plan is None or not plan.is_read:  # what it asks for is not known: what was set for it stays
         wanted = {key: value for key, value in wanted.items() if key not in noted}
     gone = taken_back(cluster, volume)
@@ -87,7 +88,7 @@ def taken_back(cluster: Cluster, volume: Volume) -> list[str]:
     plan = cluster.plan
     if plan is None or not plan.is_read:
         return []
-    wanted = profiles.COMMON.keys() | plan.options.keys()
+    wanted = profiles.common(volume.replica, arbiter=volume.arbiter).keys() | plan.options.keys()
     return sorted((cluster.notes.options - wanted) & volume.options.keys())
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from gluster_sidecar.actions import DetachPeer, ProbePeer, RestartGlusterd, Step
+from gluster_sidecar.actions import DetachPeer, EndBrick, ProbePeer, RestartGlusterd, Step
 from gluster_sidecar.contract import node_of_host
-from gluster_sidecar.model import Cluster
+from gluster_sidecar.model import NO_HEALER, Brick, Cluster
 from gluster_sidecar.settings import Settings
 
-from .look import holders_of_bricks, in_a_pool, is_well, remember_a_volume
+from .look import each_brick, holders_of_bricks, in_a_pool, is_ready, is_well, remember_a_volume
 
 RESTART_AFTER: Final = timedelta(seconds=60)
 """Between two starts of glusterd for a brick that does not stay up: its log must have time to tell."""
@@ -44,14 +44,42 @@ def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
         yield RestartGlusterd("it is in the pool again and does not know the volume yet")
 
 
-def revive_bricks(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """glusterd starts bricks that died when it starts, so no command of the pool is needed, and no force."""
+def take_out(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """A brick whose disk takes no writes keeps its connections, and its clients wait for it for half an hour
+    (frame-timeout). Ended, it lets them go on with the other copies, if those are enough to write to."""
     pool, own = cluster.pool, cluster.own
-    if pool is None or pool.volume is None or not pool.volume.started or pool.brick_running is not False:
+    if pool is None or pool.volume is None or not own.service.disk or own.service.silent or cluster.outcast:
+        return
+    for one, brick in each_brick(pool.volume):
+        process = own.processes.get(brick.path, "")
+        if brick.node == cluster.me and process and process != own.end_asked:
+            others = sum(_serves(cluster, other) for other in one if other != brick)
+            if others if len(one) == 2 else 2 * others > len(one):
+                yield EndBrick(process, f"{own.service.disk}, and {others} other copies serve")
+
+
+def _serves(cluster: Cluster, brick: Brick) -> bool:
+    """Its node says so."""
+    member = cluster.holder(brick)
+    if member is None or member.brick != brick.id:
+        return False
+    return bool(member.process) and is_ready(cluster.pod(member.node))
+
+
+def revive_bricks(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """glusterd starts bricks that died, and heal daemons, when it starts: no command of the pool is needed,
+    and no force."""
+    pool, own = cluster.pool, cluster.own
+    if pool is None or pool.volume is None or not pool.volume.started:
         return
     mine = {brick.id for brick in pool.volume.bricks_of(cluster.host(cluster.me))}
-    if not own.lost and not mine & cluster.notes.unproven and own.writable and _may_restart(cluster):
+    sound = own.writable and not own.service.disk and not own.lost and not mine & cluster.notes.unproven
+    if not sound or not _may_restart(cluster):
+        return
+    if pool.brick_running is False and not own.service.silent:  # that one lives: the daemon ends it first
         yield RestartGlusterd("its brick is not running")
+    elif cluster.unwell == NO_HEALER:
+        yield RestartGlusterd("its heal daemon is not running")
 
 
 def dissolve(cluster: Cluster, settings: Settings) -> Iterator[Step]:
