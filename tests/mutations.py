@@ -706,8 +706,8 @@ LAWS: Final = (
     mutant(
         "law 3: an empty brick is started",
         "planner",
-        "if not own.lost and not mine & cluster.notes.unproven and own.writable",
-        "if not own.lost and own.writable",
+        "not own.service.disk and not own.lost and not mine & cluster.notes.unproven",
+        "not own.service.disk and not own.lost",
         "test_unproven.py::test_its_node_does_not_start_it_and_is_not_ready",
     ),
     mutant(
