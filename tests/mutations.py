@@ -530,16 +530,30 @@ LAWS: Final = (
     mutant(
         "law 3: evidence of an earlier start",
         "planner",
-        "member.blames.get(other.id) == Blame(holder.process, blamed=False)",
-        "not member.blames.get(other.id, Blame('', True)).blamed",
+        "return blame.blamed if blame is not None and blame.process == process else None",
+        "return blame.blamed if blame is not None else None",
         "test_evidence.py::test_of_three_it_is_not_enough",
     ),
     mutant(
         "law 3: evidence without quorum",
         "planner",
-        'volume.options.get(QUORUM_TYPE, "auto") == "auto" and',
-        "True and",
+        'return volume.replica > 2 and volume.options.get(QUORUM_TYPE, "auto") == "auto"',
+        "return volume.replica > 2",
         "test_evidence.py::test_of_three_it_is_not_enough",
+    ),
+    mutant(
+        "law 4: nobody has told what it lacks, so Ready",
+        "report",
+        "if behind is None:",
+        "if False:",
+        "test_planner_gaps.py::test_what_a_brick_lacks_is_told_by_the_others_of_its_set",
+    ),
+    mutant(
+        "law 4: one of two is a majority",
+        "planner",
+        "if clear == len(others) or (",
+        "if clear or True or (",
+        "test_planner_gaps.py::test_of_two_copies_only_the_other_can_tell",
     ),
     mutant(
         "law 3: evidence beside a brick that is unproven",
@@ -775,10 +789,10 @@ LAWS: Final = (
     ),
     mutant(
         "Ready waits for one that is away",
-        "report",
-        "return sum(known) if len(known) == len(found) else None",
-        "return sum(known) if known else None",
-        "test_planner_gaps.py::test_what_a_brick_lacks_is_known_only_if_all_others_of_its_set_answer",
+        "planner",
+        "(_needs_quorum(volume) and 2 * (1 + clear) > volume.replica)",
+        "False",
+        "test_planner_gaps.py::test_what_a_brick_lacks_is_told_by_the_others_of_its_set",
     ),
 )
 

@@ -23,6 +23,7 @@ from .lease import Keeper, Lease
 from .memory import Lasting, Memory
 from .model import Cluster
 from .observe import Observer, Seen
+from .planner.gates import entries_missing
 from .run_files import START_FILE
 from .settings import Settings
 from .wording import words
@@ -233,10 +234,10 @@ class Loop:
         return self._versioned[1]
 
     def _behind(self, cluster: Cluster) -> int | None:
-        """Entries this node's set waits to heal; asked only from a brick's start until it is whole.
+        """Entries that this node's brick lacks; None: not known.
 
-        A brick goes on while its glusterd does not answer, and what it has with it: who was the only one left
-        of a set could not ask anybody again.
+        What it has it keeps while nobody says otherwise: also while its glusterd does not answer, and when
+        whoever could say it is gone.
         """
         pool, processes = cluster.pool, cluster.own.processes
         if self._caught_up not in processes.values():
@@ -244,25 +245,13 @@ class Loop:
         if pool is None:
             return None
         brick = report.own_brick(cluster)
-        if (
-            pool.volume is None
-            or brick is None
-            or not pool.brick_running
-            or brick.id in cluster.notes.unproven
-        ):
+        if brick is None or not pool.brick_running or brick.id in cluster.notes.unproven:
             self._caught_up = ""
             return None
-        if self._caught_up:
-            return 0
-        own_set = next(one for one in pool.volume.sets if brick in one)
-        try:
-            words = ("volume", "heal", pool.volume.name, "info", "summary")
-            counts = parse.heals(self.executor.gluster.ask(*words, seconds=60))
-        except (ActionError, ObservationError) as error:
-            log.info("heals are not known yet: %s", error)
-            return None
-        behind = report.behind(own_set, brick, counts)
-        self._caught_up = processes.get(brick.path, "") if behind == 0 else ""
+        behind = entries_missing(cluster, brick)
+        if behind is None:
+            return 0 if self._caught_up else None
+        self._caught_up = "" if behind else processes.get(brick.path, "")
         return behind
 
     def _report_cluster(self, seen: Seen, decision: planner.Decision) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from .model import Brick, Cluster, Plan, Pool, Volume
 from .planner import Decision, guard
 from .planner.gates import in_sync
 from .planner.growth import taken_back
-from .planner.look import in_a_pool, remember_a_volume
+from .planner.look import in_a_pool, is_well, remember_a_volume
 from .planner.own import start_asked
 from .settings import Settings
 from .trouble import troubles
@@ -35,19 +35,12 @@ def own_brick(cluster: Cluster) -> Brick | None:
     return next(iter(volume.bricks_of(cluster.host(cluster.me))), None) if volume else None
 
 
-def behind(one: Iterable[Brick], brick: Brick, counts: Mapping[str, int | None]) -> int | None:
-    """Entries that `brick` may lack, by the words of all others of its set; None unless all of them answer,
-    for those that do would count what the silent one lacks as well."""
-    found = [counts.get(other.id) for other in one if other != brick]
-    known = [count for count in found if count is not None]
-    return sum(known) if len(known) == len(found) else None
-
-
 def readiness(cluster: Cluster, behind: int | None) -> Readiness:
     """Ready means: the machine may be taken away only if another copy is whole.
 
-    `behind`: as above; while another copy is away, that one's pod is not ready, which protects this one.
-    Never depends on quorum or on another node's arrival, or a first `pulumi up` would wait for itself.
+    `behind`: entries that its brick lacks; None: not known, which is not Ready either (law 4). Clients are
+    sent to it all the same (`endpoints`). Nothing here depends on nodes that have no brick yet, or a first
+    `pulumi up` would wait for itself.
     """
     if cluster.own.problem:
         return Readiness(False, cluster.own.problem)
@@ -71,6 +64,8 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
     if not cluster.pool.brick_running:
         does = "does not answer" if brick.path in cluster.own.service.silent else "is not running"
         return Readiness(False, f"its brick {brick.id} {does}")
+    if behind is None:
+        return Readiness(False, f"nobody has told yet what its brick {brick.id} lacks")
     if behind:
         return Readiness(False, f"{behind} entries wait to be healed")
     return Readiness(True, f"serves {brick.id}")
@@ -284,11 +279,19 @@ def _peers(cluster: Cluster) -> dict[str, str]:
 
 
 def endpoints(cluster: Cluster) -> list[dict[str, Any]]:
-    """Where clients may fetch the volume file: members with a running brick only."""
+    """Where clients may fetch the volume file: members with a running brick only, whatever it lacks. The last
+    copy of two is not Ready after a restart, and it serves."""
+    pool = cluster.pool
+    there = (
+        {cluster.host(cluster.me), *(host for host, p in pool.peers.items() if is_well(p))} if pool else ()
+    )
+    bricks = pool.volume.bricks if pool and pool.volume else ()
+    online = {brick.node for brick in bricks if brick.online and brick.host in there}
     found: list[dict[str, Any]] = []
     for node, member in sorted(cluster.members.items()):
         pod = cluster.pod(node)
-        if member.joined and pod is not None and pod.ready and pod.address:
+        serves = member.joined and pod is not None and (pod.ready or node in online)
+        if serves and pod is not None and pod.address:
             found.append({"addresses": [pod.address], "conditions": {"ready": True}})
     return found
 

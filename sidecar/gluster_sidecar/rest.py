@@ -17,7 +17,7 @@ from typing import Final
 from . import planner
 from .contract import KIND_LABEL, MEMBER_TELEMETRY, STATUS_TELEMETRY, Kind
 from .kubernetes import Object
-from .model import Cluster
+from .model import Cluster, Volume
 
 LOOK_SECONDS: Final = 90
 
@@ -68,9 +68,8 @@ def is_calm(cluster: Cluster, decisions: Iterable[planner.Decision]) -> bool:
         return False
     if any(decision.rule not in ("steady", "stand_by") for decision in decisions):
         return False
-    mine = volume.bricks_of(cluster.host(cluster.me))
-    if mine and len(own.blames or ()) < volume.replica - 1:
-        return False  # what its brick says of the others is told a moment after they have come
+    if _awaits_scan(cluster, volume):
+        return False
     members = [member for member in cluster.members.values() if not member.terminating]
     holders = [cluster.holder(brick) for brick in volume.bricks]
     return (
@@ -81,3 +80,18 @@ def is_calm(cluster: Cluster, decisions: Iterable[planner.Decision]) -> bool:
         and (volume.all_online or not planner.acts(cluster))
         and not planner.needs_heals(cluster)
     )
+
+
+def _awaits_scan(cluster: Cluster, volume: Volume) -> bool:
+    """What this node's brick says of the others is not yet of the processes that run: it is told a moment
+    after they have come."""
+    mine = volume.bricks_of(cluster.host(cluster.me))
+    said = cluster.own.blames or {}
+    for other in next((one for one in volume.sets if mine and mine[0] in one), ()):
+        if other == mine[0]:
+            continue
+        holder = cluster.holder(other)
+        process = holder.process if holder is not None and holder.brick == other.id else ""
+        if other.id not in said or said[other.id].process != process:
+            return True
+    return False

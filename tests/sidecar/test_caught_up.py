@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from gluster_sidecar import disk, observe
-from gluster_sidecar.errors import ActionError
 from gluster_sidecar.loop import Loop
-from gluster_sidecar.model import Cluster, Notes
+from gluster_sidecar.model import Blame, Cluster, Notes
 from gluster_sidecar.service import parts, running_bricks
 from gluster_sidecar.settings import Settings
 
@@ -20,22 +19,9 @@ from tests.sidecar.world import brick
 NODE = 3
 
 
-class NoAnswer:
-    """Of a glusterd that cannot tell the heals, as when nobody else of the set is up."""
-
-    gluster: Any
-
-    def __init__(self) -> None:
-        self.gluster = self
-
-    def ask(self, *words: str, seconds: int) -> None:
-        raise ActionError("nobody answers")
-
-
 def loop_that_has_caught_up() -> Loop:
     nothing: Any = None
-    executor: Any = NoAnswer()
-    loop = Loop(Settings(), nothing, executor, nothing, nothing, nothing, nothing)
+    loop = Loop(Settings(), nothing, nothing, nothing, nothing, nothing, nothing)
     loop._caught_up = PROCESS
     return loop
 
@@ -53,6 +39,15 @@ def test_a_brick_has_caught_up_still_when_its_glusterd_was_started_anew() -> Non
     assert loop._behind(seen(glusterd=False)) is None
     assert loop._behind(seen()) == 0
     assert loop._caught_up == PROCESS
+
+
+def test_what_the_others_report_of_it_as_it_runs_wins_over_what_it_knew() -> None:
+    """A brick that clients did not reach for a while lacks writes, though it ran all the time."""
+    loop, cluster = loop_that_has_caught_up(), seen()
+    for blamed, behind in ((True, 1), (False, 0)):
+        told = replace(cluster.members[4], blames={brick(NODE): Blame(PROCESS, blamed)})
+        assert loop._behind(replace(cluster, members={**cluster.members, 4: told})) == behind
+        assert bool(loop._caught_up) is not blamed
 
 
 @pytest.mark.parametrize("process", ["", "99.5000"], ids=["it ended", "it is another"])

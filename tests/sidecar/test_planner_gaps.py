@@ -10,7 +10,8 @@ from gluster_sidecar import actions as do
 from gluster_sidecar import planner, report
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.memory import GAP, Memory
-from gluster_sidecar.model import Cluster, Notes, Peer, Pool
+from gluster_sidecar.model import Blame, Cluster, Notes, Peer, Pool
+from gluster_sidecar.planner.gates import QUORUM_TYPE, entries_missing
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar.test_planner_failures import formed, lose_disk, silence
@@ -129,22 +130,59 @@ def test_the_last_word_of_a_lost_brick_stands() -> None:
     assert report.own_member(cluster, report.readiness(cluster, None), (), None, None)["heals"] == ""
 
 
+CLEAR, BLAMED, EARLIER = ("now", False), ("now", True), ("before", False)
+
+
 @pytest.mark.parametrize(
-    ("counts", "behind"),
-    [({1: 9, 2: 2, 3: 1}, 3), ({1: 9, 2: 0, 3: 0}, 0), ({1: 0, 2: 5, 3: None}, None), ({}, None)],
-    ids=["lacks some", "whole", "the third is away", "nobody answers"],
+    ("said", "behind"),
+    [
+        ({2: CLEAR, 3: CLEAR}, 0),
+        ({2: CLEAR}, 0),
+        ({2: CLEAR, 3: BLAMED}, 5),
+        ({3: BLAMED}, 5),
+        ({2: EARLIER, 3: EARLIER}, None),
+        ({}, None),
+    ],
+    ids=["in sync", "a majority says so", "one blames it", "one of one", "of an earlier start", "nobody"],
 )
-def test_what_a_brick_lacks_is_known_only_if_all_others_of_its_set_answer(
-    counts: dict[int, int | None], behind: int | None
+def test_what_a_brick_lacks_is_told_by_the_others_of_its_set(
+    said: dict[int, tuple[str, bool]], behind: int | None
 ) -> None:
+    cluster = formed(1, 2, 3, replication=3).cluster(1)
+    assert with_reports(cluster, said) == (behind, behind == 0)
+
+
+@pytest.mark.parametrize(("said", "behind"), [({2: CLEAR}, 0), ({2: BLAMED}, 5), ({}, None)])
+def test_of_two_copies_only_the_other_can_tell(said: dict[int, tuple[str, bool]], behind: int | None) -> None:
+    assert with_reports(formed(1, 2).cluster(1), said) == (behind, behind == 0)
+
+
+def test_without_quorum_a_majority_proves_nothing() -> None:
     cluster = formed(1, 2, 3, replication=3).cluster(1)
     assert cluster.pool
     assert cluster.pool.volume
-    (one,) = cluster.pool.volume.sets
-    said = {brick(node): count for node, count in counts.items()}
-    found = report.behind(one, one[0], said)
-    assert found == behind
-    assert report.readiness(cluster, found).ready is (not behind), "never waits for one that is away"
+    loose = replace(cluster.pool.volume, options={QUORUM_TYPE: "none"})
+    loose_pool = replace(cluster, pool=replace(cluster.pool, volume=loose))
+    assert with_reports(loose_pool, {2: CLEAR}) == (None, False)
+    assert with_reports(loose_pool, {2: CLEAR, 3: CLEAR}) == (0, True)
+
+
+def with_reports(cluster: Cluster, said: dict[int, tuple[str, bool]]) -> tuple[int | None, bool]:
+    """What brick 1 lacks, and whether it is Ready, where the others report that of it and of that start."""
+    assert cluster.pool
+    assert cluster.pool.volume
+    mine = cluster.pool.volume.bricks[0]
+    members = dict(cluster.members)
+    for node, member in cluster.members.items():
+        blames = {}
+        if node in said:
+            start, blamed = said[node]
+            blames = {mine.id: Blame("71.1" if start == "now" else "71.0", blamed)}
+        members[node] = replace(member, blames=blames, heals=5)
+    own = replace(cluster.own, processes={mine.path: "71.1"})
+    cluster = replace(cluster, members=members, own=own)
+    behind = entries_missing(cluster, mine)
+    return behind, report.readiness(cluster, behind).ready
 
 
 # -- a pool that does not know a node any more

@@ -37,7 +37,7 @@ def test_a_node_that_waits_is_ready_so_that_a_first_up_does_not_wait_for_itself(
 
 @pytest.mark.parametrize(
     ("brick_up", "behind", "ready"),
-    [(True, 0, True), (True, 3, False), (False, None, False), (True, None, True)],
+    [(True, 0, True), (True, 3, False), (False, None, False), (True, None, False)],
     ids=["whole", "behind", "brick down", "nobody to ask"],
 )
 def test_ready_means_its_copy_is_whole(brick_up: bool, behind: int | None, ready: bool) -> None:
@@ -153,8 +153,24 @@ def test_a_deletion_that_the_plan_does_not_ask_for_is_said() -> None:
 def test_clients_are_sent_to_members_with_a_running_brick_only() -> None:
     cluster = formed()
     assert [e["addresses"] for e in report.endpoints(cluster)] == [["10.0.0.1"], ["10.0.0.2"]]
-    pods = tuple(replace(pod, ready=pod.node == 1) for pod in cluster.pods)
-    assert [e["addresses"] for e in report.endpoints(replace(cluster, pods=pods))] == [["10.0.0.1"]]
+    one = replace(cluster, pods=tuple(replace(pod, ready=pod.node == 1) for pod in cluster.pods))
+    assert cluster.pool
+    assert cluster.pool.volume
+
+    def seen(*, brick: bool | None, connected: bool) -> list[str]:
+        """Node 2 as the leader's glusterd has it."""
+        assert one.pool
+        assert one.pool.volume
+        volume = one.pool.volume
+        bricks = tuple(replace(b, online=brick) if b.node == 2 else b for b in volume.bricks)
+        peers = {host(2): replace(one.pool.peers[host(2)], connected=connected)}
+        pool = replace(one.pool, peers=peers, volume=replace(volume, bricks=bricks))
+        return [e["addresses"][0] for e in report.endpoints(replace(one, pool=pool))]
+
+    both = ["10.0.0.1", "10.0.0.2"]
+    assert seen(brick=True, connected=True) == both, "the last copy is not Ready after a restart"
+    assert seen(brick=None, connected=True) == seen(brick=False, connected=True) == both[:1]
+    assert seen(brick=True, connected=False) == both[:1]
 
 
 def test_the_hosts_file_is_changed_in_our_block_only() -> None:

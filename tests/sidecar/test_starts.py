@@ -29,7 +29,6 @@ from gluster_sidecar.planner.own import start_asked
 from gluster_sidecar.settings import Identity, Settings
 
 from lab.waiting import wait_for
-from tests.sidecar.test_caught_up import NoAnswer
 from tests.sidecar.test_daemon import glusterd_that
 from tests.sidecar.test_lease import OneLease
 from tests.sidecar.test_planner_failures import formed, lose_disk, silence
@@ -261,6 +260,13 @@ def test_the_actors_own_start_ends_its_cycle(monkeypatch: pytest.MonkeyPatch, tm
         deeds.done.clear()
         assert loop._follow(Seen(seen, {}), planner.plan_own(seen, Settings()), leave)
         assert [type(step) for step in deeds.done] == done
+
+
+class NoAnswer:
+    """Of a glusterd that is away."""
+
+    def ask(self, *words: str, seconds: int) -> None:
+        raise ActionError("nobody answers")
 
 
 class Deeds:

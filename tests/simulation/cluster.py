@@ -29,6 +29,7 @@ from gluster_sidecar.model import (
     TaskState,
     Volume,
 )
+from gluster_sidecar.planner.gates import entries_missing
 from gluster_sidecar.settings import Settings
 
 from tests.sidecar.notes import noted
@@ -226,11 +227,10 @@ class SimulatedCluster:
             index = next(i for i, one in enumerate(volume.sets) if mine[0] in one)
             if mine[0].path in node.folders:
                 pending = self.gluster.pending(index, mine[0])
-            others = [b for b in volume.sets[index] if b != mine[0]]
-            if all(map(self.gluster.up, others)):
-                behind = sum(self.gluster.pending(index, b) for b in others)
+            if cluster.pool:
+                behind = entries_missing(cluster, mine[0])
             proven = mine[0].id not in cluster.notes.unproven
-            node.caught_up = proven and node.serves and (node.caught_up or behind == 0)
+            node.caught_up = proven and node.serves and (node.caught_up if behind is None else behind == 0)
             behind = 0 if node.caught_up else behind
         ready = report.readiness(cluster, behind)
         self.pods[node.number] = replace(self.pods[node.number], ready=ready.ready)

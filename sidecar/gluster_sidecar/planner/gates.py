@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gluster_sidecar.model import Blame, Brick, Cluster, TaskState, Volume
+from gluster_sidecar.model import Brick, Cluster, TaskState, Volume
 
 from .look import is_gone, is_well, not_up, pool_of, said_lost
 
@@ -89,8 +89,7 @@ def _is_evident(cluster: Cluster, volume: Volume, others: tuple[Brick, ...], gon
     """
     if cluster.notes.unproven & {brick.id for brick in others}:
         return False  # nobody knows what such a brick lacks, so nobody blames it
-    has_quorum = volume.options.get(QUORUM_TYPE, "auto") == "auto" and 2 * len(others) > volume.replica
-    if has_quorum and volume.replica > 2:
+    if _needs_quorum(volume) and 2 * len(others) > volume.replica:
         return all(_clears(cluster, one, other) for one in others for other in others if one != other)
     return len(others) == 1 and said_lost(cluster, gone) and _last_report_clears(cluster, gone, others)
 
@@ -102,10 +101,43 @@ def _last_report_clears(cluster: Cluster, gone: Brick, others: tuple[Brick, ...]
 
 def _clears(cluster: Cluster, one: Brick, other: Brick) -> bool:
     """`one` said of `other`, in the process that runs, that it lacks nothing that `one` has."""
-    member, holder = cluster.holder(one), cluster.holder(other)
-    if member is None or holder is None or member.brick != one.id or holder.brick != other.id:
+    holder = cluster.holder(other)
+    if holder is None or holder.brick != other.id or not holder.process:
         return False
-    return bool(holder.process) and member.blames.get(other.id) == Blame(holder.process, blamed=False)
+    return _reported(cluster, one, other, holder.process) is False
+
+
+def entries_missing(cluster: Cluster, brick: Brick) -> int | None:
+    """How many entries this node's own `brick` lacks, by what the others of its set report of it as it runs
+    now; None: not known.
+
+    With quorum a majority is enough: whatever was acknowledged without this brick is on a majority, and so on
+    one of them.
+    """
+    volume, process = pool_of(cluster).volume, cluster.own.processes.get(brick.path)
+    if volume is None or not process:
+        return None
+    (its_set,) = (one for one in volume.sets if brick.id in {other.id for other in one})
+    others = [other for other in its_set if other.id != brick.id]
+    said = {other: _reported(cluster, other, brick, process) for other in others}
+    if blaming := [other for other, blamed in said.items() if blamed]:
+        return sum(max(1, member.heals or 0) for b in blaming if (member := cluster.holder(b)))
+    clear = sum(blamed is False for blamed in said.values())
+    if clear == len(others) or (_needs_quorum(volume) and 2 * (1 + clear) > volume.replica):
+        return 0
+    return None
+
+
+def _needs_quorum(volume: Volume) -> bool:
+    """A write is acknowledged by a majority of its set only."""
+    return volume.replica > 2 and volume.options.get(QUORUM_TYPE, "auto") == "auto"
+
+
+def _reported(cluster: Cluster, one: Brick, other: Brick, process: str) -> bool | None:
+    """Whether `one` blames `other`, of which that process runs; None: it has not reported on it."""
+    member = cluster.holder(one)
+    blame = member.blames.get(other.id) if member is not None and member.brick == one.id else None
+    return blame.blamed if blame is not None and blame.process == process else None
 
 
 def is_taken_as_right(cluster: Cluster, brick: Brick) -> bool:
