@@ -9,7 +9,7 @@ import pytest
 from gluster_sidecar import health, metrics, planner, report, trouble
 from gluster_sidecar.contract import MemberState
 from gluster_sidecar.health import Health
-from gluster_sidecar.model import Cluster
+from gluster_sidecar.model import Cluster, Service
 from gluster_sidecar.report import Readiness
 from gluster_sidecar.settings import Settings
 
@@ -41,10 +41,19 @@ def test_the_actor_tells_of_the_whole_volume() -> None:
     assert said["volume_pending_heals"] == said["waits"] == 0
 
 
+def test_what_hangs_on_this_node_is_told() -> None:
+    cluster = formed(1, 2).cluster(1)
+    hung = Service(frozenset({"/data/brick"}), disk="hangs", healer=False)
+    for served, told in ((Service(healer=True), (1, 0, 1)), (hung, (0, 1, 0))):
+        said = gauges(replace(cluster, own=replace(cluster.own, service=served)))
+        assert (said["disk_takes_writes"], said["bricks_silent"], said["healer_up"]) == told
+
+
 def test_what_is_not_known_is_no_number() -> None:
     cluster = formed(1, 2).cluster(1)
     blind = with_volume(cluster, detailed=False, pending={})
     assert not {"bricks_up", "volume_pending_heals", "pending_heals"} & gauges(blind, None).keys()
+    assert "healer_up" not in gauges(cluster)
     silent = gauges(replace(cluster, pool=None), None)
     assert silent["glusterd_up"] == 0
     assert not {"peers", "bricks", "bricks_up"} & silent.keys()
