@@ -12,7 +12,7 @@ import time
 from typing import Final
 
 from . import health as health_server
-from . import planner
+from . import logs, planner
 from .contract import CLUSTER_LABEL, KIND_LABEL, NODE_LABEL
 from .errors import ApiError, SettingsError
 from .events import Events
@@ -96,6 +96,7 @@ def _run(settings: Settings, identity: Identity, api: Api, *, dry_run: bool) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.request_stop())
     health_server.serve(loop.health)
+    logs.keep_bounded(loop.stop)
     log.info("node %d, pod %s, %s", identity.node, identity.pod_name, settings)
     loop.run()
     return 0

@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from . import evidence, service
+from . import evidence, logs, service
 from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, DATA_CONTAINER, MemberKey, host_name
 from .disk import file_system_at, writable
 from .errors import SettingsError, SidecarError
@@ -288,6 +288,7 @@ def main() -> int:
         (teller.run, teller.file),
     ):
         keep_on(run, stop, told)
+    logs.keep_bounded(stop)
     supervise(stop, Path(RESTART_FILE), note, mend, running, watcher.distrust_if_stale)
     return 0
 

@@ -48,6 +48,18 @@ def test_a_glusterd_that_was_killed_is_started_again(pool: Pool, unharmed: None)
     all_well(pool)
 
 
+def test_a_log_that_is_too_long_begins_again_while_its_brick_writes_it(pool: Pool, unharmed: None) -> None:
+    """A program that does not append would leave a hole of the old length before what it says next."""
+    log = "/var/log/glusterfs/bricks/data-brick.log"
+    bound = "from gluster_sidecar import logs; print(logs.bound(most=100))"
+    assert "data-brick.log" in pool.shell(3, f'python3 -c "{bound}"')
+    pool.shell(3, "kill -9 $(pidof glusterd)")  # which its brick notices, and says
+    wait_for("the brick says something", lambda: pool.shell(3, f"test -s {log} && echo x || true") != "")
+    assert pool.shell(3, f"head -c 1 {log}") == "["
+    assert int(pool.shell(3, f"stat -c %s {log}.1")) == 100
+    all_well(pool)
+
+
 def test_a_lost_disk_is_filled_again_on_a_new_path(pool: Pool, unharmed: None) -> None:
     all_well(pool)
     uuid = pool.data("gluster-member-2")["uuid"]
