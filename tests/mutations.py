@@ -150,8 +150,8 @@ MISTAKES: Final = (
     mutant(
         "15",
         "planner",
-        "= (join_again, dissolve, take_out, revive_bricks, finish_joining)",
-        "= (join_again, dissolve, take_out, finish_joining)",
+        "= (join_again, dissolve, take_out, revive_bricks, restart_by_leave)",
+        "= (join_again, dissolve, take_out, restart_by_leave)",
         "test_planner_failures.py::test_a_dead_brick_is_brought_back_by_its_own_node_without_force",
     ),
     Mutant(
@@ -221,10 +221,10 @@ MISTAKES: Final = (
     mutant(
         "25",
         "planner",
-        "    if not sound or not _may_restart(cluster):\n",
+        "    if pool.brick_running is False and sound and _may_restart(cluster):\n",
         "    if not all(peer.connected for peer in pool.peers.values()):\n"
         '        yield RestartGlusterd("a peer is gone")\n'
-        "    if not sound or not _may_restart(cluster):\n",
+        "    if pool.brick_running is False and sound and _may_restart(cluster):\n",
         "test_mistakes.py::test_a_peer_that_is_gone_and_comes_back_takes_no_command",
     ),
     mutant(
@@ -439,9 +439,30 @@ LAWS: Final = (
     mutant(
         "law 11: a brick that answers nobody serves",
         "service",
-        "part for part in bricks if part.process in self._answered_at",
+        "part for part in bricks if part.process in self._started",
         "part for part in bricks",
-        "test_service.py::test_a_brick_that_answers_nobody_serves_nobody_and_is_ended",
+        "test_service.py::test_a_brick_that_has_just_been_started_is_waited_for",
+    ),
+    mutant(
+        "law 11: of disks that hang together all bricks are ended",
+        "planner",
+        "member.brick != brick.id or member.disk:",
+        "member.brick != brick.id:",
+        "test_service.py::test_a_brick_on_a_disk_that_hangs_is_ended_if_the_other_copy_serves",
+    ),
+    mutant(
+        "law 3: a heal daemon is started without leave",
+        "planner",
+        "if asked and member and member.start_granted == asked:",
+        "if asked and member:",
+        "test_service.py::test_a_heal_daemon_that_does_not_run_is_started",
+    ),
+    mutant(
+        "law 3: what was left dirty blames nobody",
+        "evidence",
+        "if _left_dirty(brick):",
+        "if False:",
+        "test_evidence.py::test_an_entry_that_a_dead_client_left_dirty_blames_anybody",
     ),
     mutant(
         "law 11: a cycle that hangs leaves its pod Ready",

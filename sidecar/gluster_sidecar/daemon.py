@@ -29,6 +29,7 @@ from typing import Final
 from . import evidence, logs, service
 from .contract import BRICK_PORT_FIRST, BRICK_PORT_LAST, DATA_CONTAINER, MemberKey, host_name
 from .disk import file_system_at, writable
+from .disk_probe import DiskProbe
 from .errors import SettingsError, SidecarError
 from .run_files import PROBLEM_FILE, RESTART_FILE, START_FILE
 from .settings import Identity, Settings
@@ -234,20 +235,22 @@ def supervise(
             stop.wait(RESTART_SECONDS)
 
 
-def keep_on(run: Callable[[threading.Event], None], stop: threading.Event, told: Path) -> None:
-    """Runs `run` in a thread. An error that nobody thought of must not end it unseen: what it `told` is taken
-    back, and it begins again. It must not end the daemon either, and the bricks with it."""
+def keep_on(
+    name: str, run: Callable[[threading.Event], None], stop: threading.Event, forget: Callable[[], None]
+) -> None:
+    """Runs `run` in a thread. An error that nobody thought of must not end it unseen: by `forget` what it
+    told is taken back, and it begins again. It must not end the daemon either, and the bricks with it."""
 
     def persist() -> None:
         while not stop.is_set():
             try:
                 run(stop)
             except Exception:
-                log.exception("what it told is taken back: %s", told.name)
-                told.unlink(missing_ok=True)
+                log.exception("%s: begins again", name)
+                forget()
                 stop.wait(RESTART_SECONDS)
 
-    threading.Thread(target=persist, name=told.name, daemon=True).start()
+    threading.Thread(target=persist, name=name, daemon=True).start()
 
 
 def main() -> int:
@@ -278,16 +281,13 @@ def main() -> int:
     await_start(state, Path(START_FILE), stop)
     mend = partial(mend_state, state, host_name(identity.node, settings.namespace))
     running = Running()
-    probe = service.Disk(disk / PROBE)
+    probe = DiskProbe(disk / PROBE)
     watcher = service.Watcher(running.parts, probe)
     teller = evidence.Teller(lambda: service.running_bricks(service.parts()))
     # Each beside glusterd: a disk that hangs must not keep it from being supervised.
-    for run, told in (
-        (watcher.run, watcher.service_file),
-        (probe.run, watcher.service_file),
-        (teller.run, teller.file),
-    ):
-        keep_on(run, stop, told)
+    keep_on("what serves", watcher.run, stop, watcher.take_back)
+    keep_on("the disk", probe.run, stop, lambda: None)  # while it does not run, the disk counts as hanging
+    keep_on("what the bricks blame", teller.run, stop, lambda: teller.file.unlink(missing_ok=True))
     logs.keep_bounded(stop)
     supervise(stop, Path(RESTART_FILE), note, mend, running, watcher.distrust_if_stale)
     return 0

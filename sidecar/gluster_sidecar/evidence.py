@@ -13,6 +13,7 @@ import errno
 import json
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -33,15 +34,24 @@ DIRTY: Final = "trusted.afr.dirty"
 GFID: Final = "trusted.gfid"
 GFID_TO_PATH: Final = "trusted.gfid2path."
 INDEX: Final = ".glusterfs/indices/xattrop"
+DIRTY_INDEX: Final = ".glusterfs/indices/dirty"
 REST: Final = 20
 """A scan is followed by a rest so many times as long, so that it takes at most 5 % of a core."""
 LEAST_REST: Final = 1.0
-"""Seconds."""
+MOST_REST: Final = 60.0
+"""Seconds. A brick that was restarted waits for the next scan."""
+ABANDONED_SECONDS: Final = 15.0
+"""An operation marks its entry as dirty first, and takes that back within a second or two of its end. One
+that nobody has touched for so long was left by a client that died, and nobody knows which copies have it."""
+ANYBODY: Final = "*"
+"""Blamed by entries that were left dirty."""
 
 MOST_ENTRIES: Final = 10_000
 NAMED: Final = 3
 LASTING_SECONDS: Final = 120.0
 """Entries that blame others for so long are named; most are healed within seconds."""
+
+_OF_A_DIRECTORY: Final = re.compile(r"\.\./\.\./(\.\.$|[0-9a-f]{2}/[0-9a-f]{2}/[^/]+/.)")
 
 GetAttributes = Callable[[str], Mapping[str, bytes]]
 Volfile = Callable[[str], str]
@@ -94,7 +104,34 @@ def scan(brick: str, read: GetAttributes = attributes) -> Scan | None:
         return Scan() if never_ran(brick) else None
     except OSError:
         return None
+    if _left_dirty(brick):
+        blamed.add(ANYBODY)
     return Scan(frozenset(blamed), frozenset(blaming))
+
+
+def _left_dirty(brick: str) -> bool:
+    """An entry is marked as dirty, and nobody is at work on it: each operation changes its inode."""
+    try:
+        names = os.listdir(f"{brick}/{DIRTY_INDEX}")
+    except OSError:
+        return False  # none was ever dirty
+    for gfid in names:
+        try:
+            if not gfid.startswith("dirty-"):
+                handle = f"{brick}/.glusterfs/{gfid[:2]}/{gfid[2:4]}/{gfid}"
+                follow = _leads_to_a_directory(handle)
+                quiet = time.time() - os.stat(handle, follow_symlinks=follow).st_ctime  # noqa: TID251
+                # The index may still name what has been healed.
+                if quiet > ABANDONED_SECONDS and any(os.getxattr(handle, DIRTY, follow_symlinks=follow)):
+                    return True
+        except OSError:
+            continue  # deleted since
+    return False
+
+
+def _leads_to_a_directory(handle: str) -> bool:
+    """The handle of a directory is a link by way of its parent's; that of a symbolic link leads anywhere."""
+    return os.path.islink(handle) and _OF_A_DIRECTORY.match(os.readlink(handle)) is not None
 
 
 def path_of(brick: str, gfid: str) -> str:
@@ -105,7 +142,7 @@ def path_of(brick: str, gfid: str) -> str:
     """
     handle = f"{brick}/.glusterfs/{gfid[:2]}/{gfid[2:4]}/{gfid}"
     try:
-        if os.path.isdir(handle):
+        if _leads_to_a_directory(handle):
             return "/" + os.path.relpath(os.path.realpath(handle), os.path.realpath(brick)).removeprefix(".")
         name = next(n for n in os.listxattr(handle, follow_symlinks=False) if n.startswith(GFID_TO_PATH))
         parent, _, leaf = os.getxattr(handle, name, follow_symlinks=False).decode().partition("/")
@@ -144,12 +181,12 @@ class Teller:
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            began = now()
+            began = time.thread_time()
             try:
                 self.tell()
             except OSError as error:
                 log.error("what the bricks blame cannot be told: %s", error)
-            stop.wait(max(LEAST_REST, REST * (now() - began)))
+            stop.wait(min(max(LEAST_REST, REST * (time.thread_time() - began)), MOST_REST))
 
     def tell(self) -> None:
         """Writes what `Told` holds, of each brick that could be scanned."""
@@ -253,7 +290,7 @@ class Blames:
             its, since = self._met[other.id]
             if other == mine[0] or other.id not in clients:
                 continue
-            if clients[other.id] in blamed:
+            if clients[other.id] in blamed or ANYBODY in blamed:
                 found[other.id] = Blame(its, blamed=True)
             elif told.scanned > since:
                 found[other.id] = Blame(its, blamed=False)

@@ -68,7 +68,11 @@ class Lease:
             if not self.held(now):
                 return False
             # What is ours is as we wrote it, or somebody else's write refuses this one.
-            return now - self._renewed_at < RENEW_SECONDS or self._write(now, self._holder)
+            if now - self._renewed_at < RENEW_SECONDS or self._write(now, self._holder):
+                return True
+            self._look(now)  # or an earlier write of ours, whose answer was lost
+            ours = self._seen is not None and self._seen["spec"].get("holderIdentity") == self._holder
+            return ours and self._write(now, self._holder)
 
     def watch(self, now: float) -> None:
         """Server2's, so that it need not wait once server1 is gone: it knows then how long nobody renewed.

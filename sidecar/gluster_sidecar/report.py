@@ -29,6 +29,11 @@ class Readiness:
     why: str
 
 
+def shown(name: str) -> str:
+    """A name as people see it, on one line: what cannot be printed is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def own_brick(cluster: Cluster) -> Brick | None:
     """None also for one in the volume as an outcast remembers it."""
     volume = cluster.pool.volume if cluster.pool and not cluster.outcast else None
@@ -62,8 +67,9 @@ def readiness(cluster: Cluster, behind: int | None) -> Readiness:
     if brick.id in cluster.notes.unproven:
         return Readiness(False, f"its brick {brick.id} is in the volume in part only: it waits for a new one")
     if not cluster.pool.brick_running:
-        does = "does not answer" if brick.path in cluster.own.service.silent else "is not running"
-        return Readiness(False, f"its brick {brick.id} {does}")
+        return Readiness(False, f"its brick {brick.id} is not running")
+    if brick.path in cluster.own.service.silent:
+        return Readiness(False, f"its brick {brick.id} does not answer")
     if behind is None:
         return Readiness(False, f"nobody has told yet what its brick {brick.id} lacks")
     if behind:
@@ -91,7 +97,7 @@ def own_member(
         MemberKey.WHY: ready.why,
         MemberKey.KNOWS: format_nodes(known),
         MemberKey.CAUGHT_UP: (cluster.notes.watch or NO_WATCH) if caught_up else "",
-        MemberKey.UNHEALED: "\n".join(name.replace("\n", "?") for name in cluster.own.unhealed),
+        MemberKey.UNHEALED: "\n".join(map(shown, cluster.own.unhealed)),
         MemberKey.PLACE: place or "",
         MemberKey.DISK: cluster.own.service.disk,
         MemberKey.LOST: " ".join(sorted(cluster.own.lost)),

@@ -64,7 +64,7 @@ def is_calm(cluster: Cluster, decisions: Iterable[planner.Decision]) -> bool:
     volume = pool.volume if pool else None
     if pool is None or volume is None or not volume.started or own.problem or own.lost or not own.writable:
         return False
-    if cluster.unwell or own.service.disk:
+    if cluster.unwell or own.service.disk or own.service.silent:
         return False
     if any(decision.rule not in ("steady", "stand_by") for decision in decisions):
         return False

@@ -21,8 +21,8 @@ END_FILE: Final = f"{_FOLDER}/end"
 The daemon removes it."""
 
 BRICKS_FILE: Final = f"{_FOLDER}/bricks"
-"""From the daemon: which bricks serve, `PROCESS PATH` a line. Only in its container can their processes be
-seen, and to ask glusterd takes the lock of the whole pool."""
+"""From the daemon: which bricks run and have answered, `PROCESS PATH` a line. Only in its container can their
+processes be seen, and to ask glusterd takes the lock of the whole pool."""
 
 SERVICE_FILE: Final = f"{_FOLDER}/service.json"
 """From the daemon: what else it knows of the node's parts, as `model.Service`."""

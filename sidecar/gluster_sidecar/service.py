@@ -10,7 +10,6 @@ hangs answers all the same (seen on 11.1: an hour under `fsfreeze`, while the wh
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -26,6 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from .disk_probe import DiskProbe
 from .model import Service
 from .run_files import BRICKS_FILE, END_FILE, SERVICE_FILE
 
@@ -36,10 +36,6 @@ ASK_SECONDS: Final = 10.0
 """How long one answer may take. They take milliseconds."""
 AGAIN_SECONDS: Final = 5.0
 """Between two questions to a process that answered."""
-DISK_SECONDS: Final = 30.0
-"""How long the disk may take for one synced write."""
-WRITE_SECONDS: Final = 10.0
-"""Between two such writes."""
 STALE_SECONDS: Final = 60.0
 """After so long without a turn, what was told last is not to be believed."""
 TELL_LAST: Final = 8
@@ -61,9 +57,13 @@ class Kind(StrEnum):
     HEALER = "heal daemon"
 
 
-HUNG_SECONDS: Final = {Kind.BRICK: 30.0, Kind.HEALER: 60.0, Kind.GLUSTERD: 120.0}
+HUNG_SECONDS: Final = {Kind.BRICK: 60.0, Kind.HEALER: 60.0, Kind.GLUSTERD: 120.0}
 """A process that answers nothing for so long is ended. A glusterd may wait so long for its own commands, and
 one that is ended while it writes its store may not read it again."""
+STARTING_SECONDS: Final = 900.0
+"""One that has not answered yet may look up names that nobody resolves, one after the other."""
+TAKE_OUT_SECONDS: Final = 600.0
+"""Between two ends of a brick for its disk: one that is slow under heals would be ended again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,50 +128,11 @@ def running_bricks(found: Iterable[Part]) -> list[str]:
 
 
 @dataclass(slots=True)
-class Disk:
-    """Writes and syncs a few bytes again and again, in a thread that may hang in it."""
-
-    file: Path
-    clock: Callable[[], float] = time.monotonic
-    _since: float | None = None
-    _error: str = ""
-
-    def run(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            self._since = self.clock()
-            try:
-                self.write()
-                self._error = ""
-            except OSError as error:
-                # A full or read-only one is seen and told elsewhere.
-                known = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-                self._error = "" if known else f"the disk refuses a synced write: {error.strerror}"
-            self._since = None
-            stop.wait(WRITE_SECONDS)
-
-    def write(self) -> None:
-        """Over the same bytes, so that it takes no room and no journal."""
-        handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.pwrite(handle, b"written to see whether this disk takes writes\n", 0)
-            os.fdatasync(handle)
-        finally:
-            os.close(handle)
-
-    def wrong(self) -> str:
-        """Why it takes no writes; empty if it does, as far as is known."""
-        since = self._since
-        if since is not None and self.clock() - since > DISK_SECONDS:
-            return f"the disk has not taken a synced write for {DISK_SECONDS:.0f} s"
-        return self._error
-
-
-@dataclass(slots=True)
 class Watcher:
     """Asks each part, ends what hangs, and tells the sidecar."""
 
     parts: Callable[[], list[Part]]
-    disk: Disk
+    disk: DiskProbe
     bricks_file: Path = Path(BRICKS_FILE)
     service_file: Path = Path(SERVICE_FILE)
     end_file: Path = Path(END_FILE)
@@ -181,8 +142,12 @@ class Watcher:
     _silent_since: dict[str, float] = field(default_factory=dict)
     _answered_at: dict[str, float] = field(default_factory=dict)
     """By process; none that did not answer when it was asked last."""
+    _started: set[str] = field(default_factory=set)
+    """Processes that have answered once."""
+    _taken_out_at: float = float("-inf")
     _ended: list[str] = field(default_factory=list)
     _told: tuple[str, str] = "", ""
+    _stale: bool = False
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -197,31 +162,39 @@ class Watcher:
         known = {part.process for part in found}
         self._answered_at = {p: at for p, at in self._answered_at.items() if p in known}
         self._silent_since = {p: at for p, at in self._silent_since.items() if p in known}
+        self._started &= known
         self._end_as_asked(found)
         self._tell(found)
         self.turned_at = self.clock()
 
     def distrust_if_stale(self) -> None:
-        """What was told is taken back if the thread that tells it hangs or has ended."""
+        """What was told is taken back while the thread that tells it hangs."""
         if self.clock() - self.turned_at > STALE_SECONDS:
-            self._told = "", ""
-            self.bricks_file.unlink(missing_ok=True)
+            self.take_back()
+
+    def take_back(self) -> None:
+        """Without it the sidecar knows of no brick that runs. All of it is told again by the next turn."""
+        self._stale = True
+        self.bricks_file.unlink(missing_ok=True)
+        self.service_file.unlink(missing_ok=True)
 
     def _hear(self, part: Part) -> None:
         asked, said = self.clock(), self.ask(part.socket)
         if said is Said.ANSWERS:
             self._answered_at[part.process] = self.clock()
+            self._started.add(part.process)
         else:
             self._answered_at.pop(part.process, None)
         if said is not Said.SILENT:
             self._silent_since.pop(part.process, None)
             return
         since = self._silent_since.setdefault(part.process, asked)
+        most = HUNG_SECONDS[part.kind] if part.process in self._started else STARTING_SECONDS
         # Asked twice at least: a machine that stood still has asked for none of its time.
-        long = asked > since and self.clock() - since >= HUNG_SECONDS[part.kind]
+        long = asked > since and self.clock() - since >= most
         # On a disk that hangs it may not be to blame, and could not be started.
         if long and not self.disk.wrong():
-            self._end(part, f"did not answer for {HUNG_SECONDS[part.kind]:.0f} s")
+            self._end(part, f"did not answer for {most:.0f} s")
 
     def _end(self, part: Part, why: str) -> None:
         """By SIGKILL, which also ends what was stopped; never another process with its number."""
@@ -236,6 +209,8 @@ class Watcher:
             finally:
                 os.close(handle)
         self._silent_since.pop(part.process, None)
+        self._answered_at.pop(part.process, None)
+        self._started.discard(part.process)  # what is left of it, on a disk that hangs, serves nobody
 
     def _end_as_asked(self, found: Iterable[Part]) -> None:
         try:
@@ -243,22 +218,28 @@ class Watcher:
         except FileNotFoundError:
             return
         for part in found:
-            if part.kind is Kind.BRICK and part.process == process:
-                self._end(part, f"serves nobody, for {self.disk.wrong() or 'its disk hangs'}")
+            # Unless the disk has come back meanwhile.
+            if part.kind is Kind.BRICK and part.process == process and (wrong := self.disk.wrong()):
+                self._end(part, f"serves nobody, for {wrong}")
+                self._taken_out_at = self.clock()
         self.end_file.unlink(missing_ok=True)
 
     def _tell(self, found: list[Part]) -> None:
         bricks = [part for part in found if part.kind is Kind.BRICK]
-        serving = running_bricks(part for part in bricks if part.process in self._answered_at)
+        started = running_bricks(part for part in bricks if part.process in self._started)
         service = Service(
             silent=frozenset(part.path for part in bricks if part.process in self._silent_since),
             glusterd_silent=any(p.kind is Kind.GLUSTERD and p.process in self._silent_since for p in found),
             disk=self.disk.wrong(),
             healer=any(part.kind is Kind.HEALER for part in found),
+            may_end=self.clock() - self._taken_out_at >= TAKE_OUT_SECONDS,
             ended=tuple(self._ended),
         )
-        told = "\n".join(serving) + "\n", format_service(service)
-        for file, text, before in zip((self.bricks_file, self.service_file), told, self._told, strict=True):
+        if self._stale:
+            self._told, self._stale = ("", ""), False
+        # Who finds the bricks finds the rest as well.
+        told = format_service(service), "\n".join(started) + "\n"
+        for file, text, before in zip((self.service_file, self.bricks_file), told, self._told, strict=True):
             if text != before:
                 file.parent.mkdir(exist_ok=True)
                 draft = file.with_suffix(".new")

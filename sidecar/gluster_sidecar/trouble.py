@@ -57,13 +57,18 @@ def _unhealed(cluster: Cluster, volume: Volume | None) -> Iterator[str]:
     if volume is None or since is None or cluster.at - since < UNMENDED:
         return
     by_name = dict[str, list[int]]()
+    up = [one for one in volume.sets if not look.not_up(one) and volume.heals_of(one)]
+    nodes_up = {brick.node for one in up for brick in one}
     for node, member in sorted(cluster.members.items()):
+        if node not in nodes_up:
+            continue
         for name in member.unhealed:
             by_name.setdefault(name, []).append(node)
     for name, nodes in list(by_name.items())[:NAMED]:
         yield (
-            f"{name} waits to be healed by node {look.names(nodes)}, and no heal mends it: the reason is in"
-            f" glustershd.log there; `gluster volume heal {volume.name} info` tells which copies differ"
+            f"{name} has waited for minutes to be healed by node {look.names(nodes)}: a large file takes"
+            " long, else the reason is in glustershd.log there; see"
+            f" `gluster volume heal {volume.name} info`"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -88,6 +89,34 @@ def test_a_scan_that_cannot_be_ended_is_not_known(tmp_path: Path) -> None:
     assert scan(str(tmp_path), reading({"aa11": OSError(errno.EIO, "the disk")})) is None
 
 
+@pytest.mark.parametrize(
+    ("seconds", "mark", "blamed"),
+    [(1, MARKED, False), (60, MARKED, True), (60, CLEAR, False)],
+    ids=["at work", "left", "healed"],
+)
+def test_an_entry_that_a_dead_client_left_dirty_blames_anybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, mark: bytes, blamed: bool
+) -> None:
+    """Nobody is left to say which copies have its last write; `heal info` counts it, too."""
+    indexed(tmp_path)
+    dirty, handle = tmp_path / evidence.DIRTY_INDEX, tmp_path / ".glusterfs/aa/11/aa11"
+    dirty.mkdir()
+    for name in ("dirty-base", "aa11", "gone"):
+        (dirty / name).touch()
+    handle.parent.mkdir(parents=True)
+    handle.touch()
+    changed = handle.stat().st_ctime
+    monkeypatch.setattr(time, "time", lambda: changed + seconds)
+    monkeypatch.setattr(os, "getxattr", lambda path, name, follow_symlinks: mark)
+    assert scan(str(tmp_path)) == Scan(frozenset({evidence.ANYBODY} if blamed else ()))
+
+
+def test_what_blames_anybody_blames_each_other_brick(clock: Callable[[float], None]) -> None:
+    found = Blames().of(seen(), told(11, evidence.ANYBODY), names)
+    assert found
+    assert all(blame.blamed for blame in found.values())
+
+
 def test_a_brick_that_never_ran_blames_nobody(tmp_path: Path) -> None:
     (tmp_path / ".glusterfs").mkdir()
     assert scan(str(tmp_path)) == Scan()
@@ -162,22 +191,33 @@ def test_entries_that_no_heal_mends_are_told_with_their_paths(minutes: int, told
     cluster = formed(1, 2, 3, 4).cluster(1)
     since = cluster.at - timedelta(minutes=minutes)
     member = replace(cluster.members[2], unhealed=("/a file",))
+    assert cluster.pool
+    assert cluster.pool.volume
+    volume = replace(cluster.pool.volume, pending={b.id: 1 for b in cluster.pool.volume.bricks})
     waiting = replace(
         cluster,
         members={**cluster.members, 2: member},
         own=replace(cluster.own, heals_wait_since=since),
+        pool=replace(cluster.pool, volume=volume),
     )
-    assert any("/a file waits to be healed by node 2" in line for line in trouble.troubles(waiting)) is told
+
+    def named(cluster: Cluster) -> bool:
+        return any("/a file has waited for minutes" in line for line in trouble.troubles(cluster))
+
+    assert named(waiting) is told
+    down = tuple(replace(b, online=False) if b.node == 1 else b for b in volume.bricks)
+    away = replace(cluster.pool, volume=replace(volume, bricks=down))
+    assert not named(replace(waiting, pool=away)), "it waits for the one that is away"
 
 
 def test_a_name_with_a_line_end_in_it_is_one_line() -> None:
     cluster = formed(1, 2).cluster(1)
-    named = replace(cluster, own=replace(cluster.own, unhealed=("/a\nb", "/c")))
+    named = replace(cluster, own=replace(cluster.own, unhealed=("/a\nb", "/ü\udcff\x1b")))
     data = report.own_member(named, report.readiness(named, 0), (), 0, None)
-    assert data[MemberKey.UNHEALED] == "/a?b\n/c"
+    assert data[MemberKey.UNHEALED] == "/a\\nb\n/ü\\udcff\\x1b"
     known = documents.member(config_map("gluster-member-2", {**data, MemberKey.NODE: "2"}))
     assert known
-    assert known.unhealed == ("/a?b", "/c")
+    assert known.unhealed == ("/a\\nb", "/ü\\udcff\\x1b")
 
 
 VOLFILE = """\

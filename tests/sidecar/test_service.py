@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import daemon, planner, report, service
+from gluster_sidecar import daemon, disk_probe, planner, report, service
+from gluster_sidecar.disk_probe import DiskProbe
 from gluster_sidecar.model import NO_HEALER, Cluster, Service
+from gluster_sidecar.planner import own
 from gluster_sidecar.service import Kind, Part, Said, Watcher
 from gluster_sidecar.settings import Settings
 from gluster_sidecar.trouble import troubles
@@ -129,12 +131,13 @@ def test_a_brick_that_answers_nobody_serves_nobody_and_is_ended(machine: Machine
     watcher.turn()
     machine.now += service.AGAIN_SECONDS
     watcher.turn()
-    assert machine.told()[0] == ""
+    assert machine.told()[0], "it may go on, and is then the same copy"
     assert machine.told()[1].silent == {"/data/brick"}
     assert not machine.killed
     turns(machine, watcher, service.HUNG_SECONDS[Kind.BRICK])
     assert machine.killed
-    assert "brick /data/brick did not answer for 30 s: it was killed" in machine.told()[1].ended[-1]
+    assert machine.told()[0] == ""
+    assert "brick /data/brick did not answer for 60 s: it was killed" in machine.told()[1].ended[-1]
 
 
 def test_a_process_that_answers_once_between_has_not_hung(machine: Machine) -> None:
@@ -178,6 +181,27 @@ def test_on_a_disk_that_hangs_nothing_is_ended_unless_the_sidecar_says_so(machin
     watcher.turn()
     assert len(machine.killed) == 1
     assert not (machine.folder / "end").exists()
+    assert not machine.told()[1].may_end
+    machine.now += service.TAKE_OUT_SECONDS
+    watcher.turn()
+    assert machine.told()[1].may_end
+
+
+def test_a_brick_whose_disk_has_come_back_is_not_ended(machine: Machine) -> None:
+    (machine.folder / "end").write_text(BRICK.process)
+    machine.watcher().turn()
+    assert not machine.killed
+    assert not (machine.folder / "end").exists()
+
+
+def test_what_has_never_answered_may_take_long_to_start(machine: Machine) -> None:
+    """A glusterd whose names nobody resolves looks them up one after the other."""
+    machine.says["/g.socket"] = Said.SILENT
+    watcher = machine.watcher()
+    turns(machine, watcher, 2 * service.HUNG_SECONDS[Kind.GLUSTERD])
+    assert not machine.killed
+    turns(machine, watcher, service.STARTING_SECONDS)
+    assert machine.killed
 
 
 def test_another_process_with_the_same_number_is_not_ended(
@@ -198,6 +222,7 @@ def test_what_nobody_keeps_up_is_taken_back(machine: Machine) -> None:
     machine.now += service.STALE_SECONDS
     watcher.distrust_if_stale()
     assert not (machine.folder / "bricks").exists()
+    assert not (machine.folder / "service").exists()
     watcher.turn()
     assert machine.told()[0]
 
@@ -205,9 +230,9 @@ def test_what_nobody_keeps_up_is_taken_back(machine: Machine) -> None:
 def test_a_disk_that_takes_a_write_too_long_says_so_while_it_lasts(tmp_path: Path) -> None:
     now, stop, in_it, may_end = [0.0], threading.Event(), threading.Event(), threading.Event()
 
-    class Slow(service.Disk):
+    class Slow(DiskProbe):
         def write(self) -> None:
-            service.Disk.write(self)
+            DiskProbe.write(self)
             in_it.set()
             may_end.wait(30)
 
@@ -216,7 +241,7 @@ def test_a_disk_that_takes_a_write_too_long_says_so_while_it_lasts(tmp_path: Pat
     thread.start()
     assert in_it.wait(30)
     assert disk.wrong() == ""
-    now[0] = service.DISK_SECONDS + 1
+    now[0] = disk_probe.DISK_SECONDS + 1
     assert "has not taken a synced write" in disk.wrong()
     stop.set()
     may_end.set()
@@ -225,14 +250,23 @@ def test_a_disk_that_takes_a_write_too_long_says_so_while_it_lasts(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("error", "told"), [(5, "Input/output error"), (28, "")], ids=["EIO", "full"])
-def test_a_disk_that_refuses_writes_is_told_unless_it_is_full(tmp_path: Path, error: int, told: str) -> None:
+def test_a_disk_that_refuses_writes_is_told_unless_it_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, told: str
+) -> None:
     stop = threading.Event()
 
-    class Broken(service.Disk):
+    class Broken(DiskProbe):
+        writes = 0
+
         def write(self) -> None:
-            stop.set()
+            self.writes += 1
+            if self.writes == 2:
+                stop.set()
+            else:
+                assert self.wrong() == "", "one alone may be an accident"
             raise OSError(error, os.strerror(error))
 
+    monkeypatch.setattr(disk_probe, "WRITE_SECONDS", 0)
     disk = Broken(tmp_path / "probe")
     disk.run(stop)
     assert told in disk.wrong()
@@ -252,7 +286,7 @@ def test_a_thread_that_fails_begins_again_and_what_it_told_is_taken_back(
             raise ValueError("nobody thought of that")
         stop.wait()
 
-    daemon.keep_on(fails, stop, told)
+    daemon.keep_on("it", fails, stop, lambda: told.unlink(missing_ok=True))
     wait_for("it ran for the third time", lambda: len(times) == 3, 30)
     stop.set()
     assert times == [False, False, False]
@@ -276,10 +310,12 @@ def seen(served: Service, *, running: bool = True) -> Cluster:
     cluster = long_so(well(NODE))
     process = {"/data/brick": "71.4711.boot"} if running else {}
     assert cluster.pool
+    me = replace(cluster.members[NODE], disk=served.disk)
     return replace(
         cluster,
         own=replace(cluster.own, processes=process, service=served),
         pool=replace(cluster.pool, brick_running=running),
+        members={**cluster.members, NODE: me},
     )
 
 
@@ -299,7 +335,7 @@ def test_a_node_whose_disk_hangs_is_not_ready_and_says_so() -> None:
 
 
 def test_a_silent_brick_is_not_ready_and_left_to_the_daemon() -> None:
-    silent = seen(Service(silent=frozenset({"/data/brick"})), running=False)
+    silent = seen(Service(silent=frozenset({"/data/brick"})))
     assert ready(silent) == report.Readiness(False, f"its brick {brick(NODE)} does not answer")
     assert not silent.unwell
     assert not steps(silent)
@@ -314,6 +350,11 @@ def test_a_brick_on_a_disk_that_hangs_is_ended_if_the_other_copy_serves() -> Non
     away = replace(hung.members[4], process="")
     assert other.id == hung.members[4].brick
     assert not steps(replace(hung, members={**hung.members, 4: away}))
+    both = replace(hung.members[4], disk="it hangs, too")
+    assert not steps(replace(hung, members={**hung.members, 4: both})), "not all of them may go"
+    unsaid = replace(hung.members[NODE], disk="")
+    assert not steps(replace(hung, members={**hung.members, NODE: unsaid})), "it has to say so first"
+    assert not steps(seen(Service(disk="the disk hangs", may_end=False))), "it has just done so"
     assert not steps(seen(Service()))
     assert not steps(replace(hung, own=replace(hung.own, end_asked="71.4711.boot"))), "it is being ended"
 
@@ -327,7 +368,11 @@ def test_nothing_is_started_on_a_disk_that_hangs() -> None:
 def test_a_heal_daemon_that_does_not_run_is_started() -> None:
     without = seen(Service(healer=False))
     assert without.unwell == NO_HEALER
-    assert [type(step) for step in steps(without)] == [do.RestartGlusterd]
+    assert not steps(without), "only by leave: it may hold the copy that is relied on just now"
+    asked = own.start_asked(without)
+    leave = replace(without.members[NODE], start_asked=asked, start_granted=asked)
+    granted = replace(without, members={**without.members, NODE: leave})
+    assert [type(step) for step in steps(granted)] == [do.RestartGlusterd]
     for healer in (True, None):
         assert not steps(seen(Service(healer=healer)))
 

@@ -82,7 +82,7 @@ class Cluster:
         mine = sorted(brick.id for brick in pool.volume.bricks_of(self.host(self.me)))
         lost = "lost" if self.own.lost else "down"
         down = pool.volume.started and pool.brick_running is False
-        if down and not self.own.service.silent:  # that one runs, and is ended first
+        if down:
             return f"{lost}: {', '.join(mine)}"
         return NO_HEALER if mine and pool.volume.heals_itself and self.own.service.healer is False else ""
 

@@ -21,6 +21,8 @@ class Service:
     """Why the disk takes no writes; empty if it does."""
     healer: bool | None = None
     """The heal daemon's process lives; None: not known."""
+    may_end: bool = True
+    """It would end a brick on a disk that hangs; not again soon after it has."""
     ended: tuple[str, ...] = ()
     """What the daemon ended last because it did not serve: one sentence each, with the time."""
 
@@ -34,7 +36,7 @@ class Own:
     lost: frozenset[str] = frozenset()
     """Bricks of the volume on this node whose folders are not on its disk."""
     processes: Mapping[str, str] = field(default_factory=dict)
-    """Of each brick that serves, by its path: another one for each start."""
+    """Of each brick that runs and has answered once, by its path: another one for each start."""
     service: Service = Service()
     end_asked: str = ""
     """The process of a brick that the daemon was asked to end and has not yet."""

@@ -26,7 +26,7 @@ from .engine import Decision, Rule, acts, first
 from .growth import create_volume, expand, set_options, start_volume
 from .heal import launch_heal
 from .health import needs_heals, note_health
-from .own import dissolve, finish_joining, join_again, revive_bricks, take_out
+from .own import dissolve, join_again, restart_by_leave, revive_bricks, take_out
 from .pool import await_starts, grant_starts, invite, keep_members, know_the_pool, see_the_volume, stand_by
 from .removal import drain, release, watch_removal
 from .replacement import move_off, replace_away, replace_lost
@@ -46,7 +46,7 @@ def plan_own(cluster: Cluster, settings: Settings) -> Decision:
     return first(OWN_RULES, cluster, settings)
 
 
-OWN_RULES: Final[tuple[Rule, ...]] = (join_again, dissolve, take_out, revive_bricks, finish_joining)
+OWN_RULES: Final[tuple[Rule, ...]] = (join_again, dissolve, take_out, revive_bricks, restart_by_leave)
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -46,9 +46,15 @@ def join_again(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 
 def take_out(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """A brick whose disk takes no writes keeps its connections, and its clients wait for it for half an hour
-    (frame-timeout). Ended, it lets them go on with the other copies, if those are enough to write to."""
-    pool, own = cluster.pool, cluster.own
-    if pool is None or pool.volume is None or not own.service.disk or own.service.silent or cluster.outcast:
+    (frame-timeout). Ended, it lets them go on with the other copies, if those are enough to write to.
+
+    Where disks of several nodes hang at once (a storage of theirs stalls), not all bricks may go: each node
+    says so first, and sees in the same objects who else has said so.
+    """
+    pool, own, me = cluster.pool, cluster.own, cluster.members.get(cluster.me)
+    if pool is None or pool.volume is None or cluster.outcast:
+        return
+    if not own.service.disk or not own.service.may_end or me is None or not me.disk:
         return
     for one, brick in each_brick(pool.volume):
         process = own.processes.get(brick.path, "")
@@ -61,25 +67,20 @@ def take_out(cluster: Cluster, settings: Settings) -> Iterator[Step]:
 def _serves(cluster: Cluster, brick: Brick) -> bool:
     """Its node says so."""
     member = cluster.holder(brick)
-    if member is None or member.brick != brick.id:
+    if member is None or member.brick != brick.id or member.disk:
         return False
     return bool(member.process) and is_ready(cluster.pod(member.node))
 
 
 def revive_bricks(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """glusterd starts bricks that died, and heal daemons, when it starts: no command of the pool is needed,
-    and no force."""
+    """glusterd starts bricks that died when it starts: no command of the pool is needed, and no force."""
     pool, own = cluster.pool, cluster.own
     if pool is None or pool.volume is None or not pool.volume.started:
         return
     mine = {brick.id for brick in pool.volume.bricks_of(cluster.host(cluster.me))}
     sound = own.writable and not own.service.disk and not own.lost and not mine & cluster.notes.unproven
-    if not sound or not _may_restart(cluster):
-        return
-    if pool.brick_running is False and not own.service.silent:  # that one lives: the daemon ends it first
+    if pool.brick_running is False and sound and _may_restart(cluster):
         yield RestartGlusterd("its brick is not running")
-    elif cluster.unwell == NO_HEALER:
-        yield RestartGlusterd("its heal daemon is not running")
 
 
 def dissolve(cluster: Cluster, settings: Settings) -> Iterator[Step]:
@@ -95,11 +96,12 @@ def dissolve(cluster: Cluster, settings: Settings) -> Iterator[Step]:
             yield DetachPeer(host, force=not is_well(peer))
 
 
-def finish_joining(cluster: Cluster, settings: Settings) -> Iterator[Step]:
-    """A peer that stays halfway in the pool, as this node's glusterd has it, is taken in by a start.
+def restart_by_leave(cluster: Cluster, settings: Settings) -> Iterator[Step]:
+    """A peer that stays halfway in the pool, as this node's glusterd has it, is taken in by a start. A heal
+    daemon that ended is started by one, and by nothing else.
 
-    Until then this node refuses every change that the peer's bricks are part of ("Accepted peer request" for
-    minutes, after two nodes had lost their disks at once, seen on 11.1; a start mended it at once).
+    A node with such a peer refuses every change that the peer's bricks are part of ("Accepted peer request"
+    for minutes, after two nodes had lost their disks at once, seen on 11.1; a start mended it at once).
 
     By leave of the actor only: it replaces a brick on the word of the others of its set, and if the glusterd
     of the last good one is away in that moment, the new brick does not find it and takes itself for the good
@@ -107,7 +109,9 @@ def finish_joining(cluster: Cluster, settings: Settings) -> Iterator[Step]:
     """
     asked, member = start_asked(cluster), cluster.members.get(cluster.me)
     if asked and member and member.start_granted == asked:
-        yield RestartGlusterd(f"peers {', '.join(_stuck(cluster))} stay halfway in the pool")
+        stuck = _stuck(cluster)
+        peers = f"peers {', '.join(stuck)} stay halfway in the pool"
+        yield RestartGlusterd(peers if stuck else "its heal daemon is not running")
 
 
 def start_asked(cluster: Cluster) -> str:
@@ -115,7 +119,8 @@ def start_asked(cluster: Cluster) -> str:
 
     Never twice the same, so that leave is given for one start only.
     """
-    if not _stuck(cluster) or not _may_restart(cluster):
+    no_healer = cluster.unwell == NO_HEALER and not cluster.own.service.disk
+    if not (_stuck(cluster) or no_healer) or not _may_restart(cluster):
         return ""
     times = (cluster.own.unwell_since, cluster.own.restarted)
     return max(time for time in times if time is not None).isoformat()
