@@ -13,7 +13,6 @@ import errno
 import json
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from .disk import never_ran
+from .entries import handle_of, leads_to_a_directory, path_of
 from .errors import ActionError
 from .model import Blame, Brick, Cluster, Volume
 from .run_files import BLAMES_FILE
@@ -32,7 +32,6 @@ MARK: Final = "trusted.afr."
 DIRTY: Final = "trusted.afr.dirty"
 """Of an operation that is under way, or was when power went: it blames nobody."""
 GFID: Final = "trusted.gfid"
-GFID_TO_PATH: Final = "trusted.gfid2path."
 INDEX: Final = ".glusterfs/indices/xattrop"
 DIRTY_INDEX: Final = ".glusterfs/indices/dirty"
 REST: Final = 20
@@ -50,8 +49,6 @@ MOST_ENTRIES: Final = 10_000
 NAMED: Final = 3
 LASTING_SECONDS: Final = 120.0
 """Entries that blame others for so long are named; most are healed within seconds."""
-
-_OF_A_DIRECTORY: Final = re.compile(r"\.\./\.\./(\.\.$|[0-9a-f]{2}/[0-9a-f]{2}/[^/]+/.)")
 
 GetAttributes = Callable[[str], Mapping[str, bytes]]
 Volfile = Callable[[str], str]
@@ -91,7 +88,7 @@ def scan(brick: str, read: GetAttributes = attributes) -> Scan | None:
                 if gfid.startswith("xattrop-"):  # the file that all entries are links of
                     continue
                 try:
-                    found = read(f"{brick}/.glusterfs/{gfid[:2]}/{gfid[2:4]}/{gfid}")
+                    found = read(handle_of(brick, gfid))
                 except OSError as error:
                     if error.errno != errno.ENOENT:
                         return None
@@ -118,8 +115,8 @@ def _left_dirty(brick: str) -> bool:
     for gfid in names:
         try:
             if not gfid.startswith("dirty-"):
-                handle = f"{brick}/.glusterfs/{gfid[:2]}/{gfid[2:4]}/{gfid}"
-                follow = _leads_to_a_directory(handle)
+                handle = handle_of(brick, gfid)
+                follow = leads_to_a_directory(handle)
                 quiet = time.time() - os.stat(handle, follow_symlinks=follow).st_ctime  # noqa: TID251
                 # The index may still name what has been healed.
                 if quiet > ABANDONED_SECONDS and any(os.getxattr(handle, DIRTY, follow_symlinks=follow)):
@@ -127,28 +124,6 @@ def _left_dirty(brick: str) -> bool:
         except OSError:
             continue  # deleted since
     return False
-
-
-def _leads_to_a_directory(handle: str) -> bool:
-    """The handle of a directory is a link by way of its parent's; that of a symbolic link leads anywhere."""
-    return os.path.islink(handle) and _OF_A_DIRECTORY.match(os.readlink(handle)) is not None
-
-
-def path_of(brick: str, gfid: str) -> str:
-    """The path in the volume of the entry with that handle, or the handle where it cannot be told.
-
-    The handle of a directory leads to it; a file keeps its parent's handle and its name in an attribute
-    (`storage.gfid2path`, on by default).
-    """
-    handle = f"{brick}/.glusterfs/{gfid[:2]}/{gfid[2:4]}/{gfid}"
-    try:
-        if _leads_to_a_directory(handle):
-            return "/" + os.path.relpath(os.path.realpath(handle), os.path.realpath(brick)).removeprefix(".")
-        name = next(n for n in os.listxattr(handle, follow_symlinks=False) if n.startswith(GFID_TO_PATH))
-        parent, _, leaf = os.getxattr(handle, name, follow_symlinks=False).decode().partition("/")
-    except (OSError, StopIteration, UnicodeDecodeError):
-        return f"<gfid:{gfid}>"
-    return f"{path_of(brick, parent).rstrip('/')}/{leaf}"
 
 
 def now() -> float:
@@ -290,7 +265,9 @@ class Blames:
             its, since = self._met[other.id]
             if other == mine[0] or other.id not in clients:
                 continue
-            if clients[other.id] in blamed or ANYBODY in blamed:
+            cleared = before.get(other.id) == Blame(its, blamed=False)
+            # What a dead client left dirty has reached all that were up; who was started since may lack it.
+            if clients[other.id] in blamed or (ANYBODY in blamed and not cleared):
                 found[other.id] = Blame(its, blamed=True)
             elif told.scanned > since:
                 found[other.id] = Blame(its, blamed=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from gluster_sidecar import actions as do
-from gluster_sidecar import documents, evidence, report, trouble
+from gluster_sidecar import documents, entries, evidence, report, trouble
 from gluster_sidecar.contract import MemberKey
 from gluster_sidecar.errors import ActionError
 from gluster_sidecar.evidence import Blames, Scan, Teller, Told, clients, parse_told, scan
@@ -112,9 +112,16 @@ def test_an_entry_that_a_dead_client_left_dirty_blames_anybody(
 
 
 def test_what_blames_anybody_blames_each_other_brick(clock: Callable[[float], None]) -> None:
-    found = Blames().of(seen(), told(11, evidence.ANYBODY), names)
-    assert found
-    assert all(blame.blamed for blame in found.values())
+    """But those that it has cleared as they run: they were up when that client died."""
+    cluster = seen()
+    found = Blames().of(cluster, told(11, evidence.ANYBODY), names)
+    assert found == {brick(n): Blame(process(n), blamed=True) for n in (2, 3)}
+    cleared = {brick(2): Blame(process(2), blamed=False), brick(3): Blame("earlier", blamed=False)}
+    me = replace(cluster.members[1], blames=cleared)
+    found = Blames().of(
+        replace(cluster, members={**cluster.members, 1: me}), told(11, evidence.ANYBODY), names
+    )
+    assert found == {brick(2): cleared[brick(2)], brick(3): Blame(process(3), blamed=True)}
 
 
 def test_a_brick_that_never_ran_blames_nobody(tmp_path: Path) -> None:
@@ -180,10 +187,10 @@ def test_an_entry_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.Monke
     )
     monkeypatch.setattr(os, "getxattr", lambda p, name, follow_symlinks: b"dd11/a file")
     brick = str(tmp_path)
-    assert evidence.path_of(brick, "dd11") == "/some/folder"
-    assert evidence.path_of(brick, "ff22") == "/some/folder/a file"
-    assert evidence.path_of(brick, "0000root") == "/"
-    assert evidence.path_of(brick, "ee33") == "<gfid:ee33>"
+    assert entries.path_of(brick, "dd11") == "/some/folder"
+    assert entries.path_of(brick, "ff22") == "/some/folder/a file"
+    assert entries.path_of(brick, "0000root") == "/"
+    assert entries.path_of(brick, "ee33") == "<gfid:ee33>"
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(4, False), (5, True)])

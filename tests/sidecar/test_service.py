@@ -168,9 +168,10 @@ def test_a_brick_that_has_just_been_started_is_waited_for(machine: Machine) -> N
 
 
 def test_on_a_disk_that_hangs_nothing_is_ended_unless_the_sidecar_says_so(machine: Machine) -> None:
+    watcher = machine.watcher()
+    watcher.turn()
     machine.disk = "the disk hangs"
     machine.says = {"/b.socket": Said.SILENT, "/g.socket": Said.SILENT}
-    watcher = machine.watcher()
     turns(machine, watcher, 500)
     assert not machine.killed
     assert machine.told()[1] == Service(frozenset({"/data/brick"}), True, "the disk hangs", False)
