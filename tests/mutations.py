@@ -420,7 +420,7 @@ LAWS: Final = (
         "planner",
         "if others if len(one) == 2 else 2 * others > len(one):",
         "if True:",
-        "test_service.py::test_a_brick_on_a_disk_that_hangs_is_ended_if_the_other_copy_serves",
+        "test_hung_parts.py::test_a_brick_on_a_disk_that_hangs_is_ended_if_the_other_copy_serves",
     ),
     mutant(
         "law 11: what waits for a disk that hangs is ended",
@@ -448,14 +448,14 @@ LAWS: Final = (
         "planner",
         "member.brick != brick.id or member.disk:",
         "member.brick != brick.id:",
-        "test_service.py::test_a_brick_on_a_disk_that_hangs_is_ended_if_the_other_copy_serves",
+        "test_hung_parts.py::test_a_brick_on_a_disk_that_hangs_is_ended_if_the_other_copy_serves",
     ),
     mutant(
         "law 3: a heal daemon is started without leave",
         "planner",
         "if asked and member and member.start_granted == asked:",
         "if asked and member:",
-        "test_service.py::test_a_heal_daemon_that_does_not_run_is_started",
+        "test_hung_parts.py::test_a_heal_daemon_that_does_not_run_is_started",
     ),
     mutant(
         "law 3: what was left dirty blames nobody",

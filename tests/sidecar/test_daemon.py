@@ -79,7 +79,9 @@ def test_a_blank_disk_waits_for_the_sidecar_and_takes_the_old_uuid(tmp_path: Pat
     waiter.start()
     waiter.join(0.5)
     assert waiter.is_alive()
-    start.write_text(json.dumps({"uuid": "old", "opVersion": "110000"}))
+    draft = start.with_suffix(".new")
+    draft.write_text(json.dumps({"uuid": "old", "opVersion": "110000"}))
+    draft.rename(start)  # whole at once, as the sidecar does
     waiter.join(10)
     assert not waiter.is_alive()
     assert (tmp_path / "glusterd.info").read_text() == "UUID=old\noperating-version=110000\n"

@@ -69,7 +69,7 @@ class Member:
     heals: int | None = None
     """Entries of which its brick said last that another brick of its set lacks them."""
     caught_up: str = ""
-    """The `Notes.watch` in which it last said that its brick has caught up; empty if it has not."""
+    """The `Notes.watch` in which it last reported its brick as in sync; empty if it has not."""
     start_asked: str = ""
     start_granted: str = ""
     """As `MemberKey.START_ASKED` and `START_GRANTED`."""

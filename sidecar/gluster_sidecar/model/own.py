@@ -46,7 +46,7 @@ class Own:
     """As `MemberKey.UNHEALED`, of this node's bricks."""
     writable: bool | None = None
     restarted: datetime | None = None
-    """When this sidecar last had glusterd started anew."""
+    """When this sidecar last had glusterd restarted."""
     ending: bool = False
     """It asked the daemon for that, and the glusterd of before had not ended when this look began."""
     unwell_since: datetime | None = None
