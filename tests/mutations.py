@@ -684,9 +684,9 @@ LAWS: Final = (
     mutant(
         "law 3: a look that began before glusterd ended",
         "observe",
-        "        cluster = replace(cluster, own=replace(self._own(cluster), ending=ending))\n",
+        "        cluster = replace(cluster, own=replace(self._own(cluster, served), ending=ending))\n",
         "        ending = self._restart_note().exists()\n"
-        "        cluster = replace(cluster, own=replace(self._own(cluster), ending=ending))\n",
+        "        cluster = replace(cluster, own=replace(self._own(cluster, served), ending=ending))\n",
         "test_starts.py::test_a_look_that_began_before_glusterd_ended_says_so",
     ),
     mutant(

@@ -24,7 +24,7 @@ from .disk import never_ran
 from .entries import handle_of, leads_to_a_directory, path_of
 from .errors import ActionError
 from .model import Blame, Brick, Cluster, Volume
-from .run_files import BLAMES_FILE
+from .run_files import BLAMES_FILE, put
 
 log = logging.getLogger(__name__)
 
@@ -172,10 +172,7 @@ class Teller:
             if (scanned := scan(path)) is not None:
                 found[path] = process, sorted(scanned.blamed)
                 unhealed[path] = [path_of(path, gfid) for gfid in self._lasting(path, scanned, began)]
-        self.file.parent.mkdir(exist_ok=True)
-        draft = self.file.with_suffix(".new")
-        draft.write_text(json.dumps({"scanned": began, "blamed": found, "unhealed": unhealed}))
-        draft.rename(self.file)
+        put(self.file, json.dumps({"scanned": began, "blamed": found, "unhealed": unhealed}))
 
     def _lasting(self, brick: str, scanned: Scan, at: float) -> list[str]:
         before = self._since.get(brick, {})

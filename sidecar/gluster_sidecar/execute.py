@@ -68,7 +68,7 @@ from .errors import ActionError, ApiError
 from .gluster import Gluster
 from .kubernetes import Api, Object
 from .model import Member, Plan
-from .run_files import END_FILE, RESTART_FILE
+from .run_files import END_FILE, RESTART_FILE, put
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Executor:
                 self.restart_file.parent.mkdir(exist_ok=True)
                 self.restart_file.touch()
             case EndBrick(process):
-                self.end_file.write_text(process)
+                put(self.end_file, process)
             case GrantStart(node, asked):
                 body = {"data": {str(MemberKey.START_GRANTED): asked}}
                 self.api.merge(f"{self._maps}/{member_name(node)}", body)

@@ -24,7 +24,7 @@ from .memory import Lasting, Memory
 from .model import Cluster
 from .observe import Observer, Seen
 from .planner.gates import entries_missing
-from .run_files import START_FILE
+from .run_files import START_FILE, put
 from .settings import Settings
 from .wording import words
 
@@ -179,11 +179,8 @@ class Loop:
         if self.start_file.exists() or not addressed:
             return
         member = cluster.members.get(cluster.me)
-        self.start_file.parent.mkdir(exist_ok=True)
-        draft = self.start_file.with_suffix(".new")
         uuid, version = (member.uuid, member.op_version) if member else (None, None)
-        draft.write_text(json.dumps({MemberKey.UUID: uuid, MemberKey.OP_VERSION: version}))
-        draft.rename(self.start_file)
+        put(self.start_file, json.dumps({MemberKey.UUID: uuid, MemberKey.OP_VERSION: version}))
 
     def _report_own(self, seen: Seen) -> tuple[report.Readiness, int | None]:
         cluster = seen.cluster

@@ -96,8 +96,9 @@ class Observer:
         # Before glusterd is asked: an answer after it is then one of the glusterd that was started.
         ending = self._restart_note().exists()
         # One that hangs would hold each question for as long as it may take.
-        cluster = replace(cluster, pool=None if self._service().glusterd_silent else self._pool())
-        cluster = replace(cluster, own=replace(self._own(cluster), ending=ending))
+        served = self._service()
+        cluster = replace(cluster, pool=None if served.glusterd_silent else self._pool())
+        cluster = replace(cluster, own=replace(self._own(cluster, served), ending=ending))
         told = self._told()
         blames = self.blames.of(cluster, told, self.gluster.volfile)
         unhealed = tuple(name for names in told.unhealed.values() for name in names) if told else ()
@@ -126,7 +127,7 @@ class Observer:
             return None
         return Pool(uuid, peers, volume, self._own_brick_running(volume))
 
-    def _own(self, cluster: Cluster) -> Own:
+    def _own(self, cluster: Cluster, served: Service) -> Own:
         usage = disk.usage(self.settings.disk)
         problem = daemon_note(self.run_directory, PROBLEM_FILE)
         # The disk is visible only if it is mounted where it is expected; else nothing can be lost.
@@ -135,7 +136,7 @@ class Observer:
             problem=problem or "",
             lost=_lost(cluster) if present else frozenset(),
             processes=self._processes() or {},
-            service=self._service(),
+            service=served,
             end_asked=daemon_note(self.run_directory, END_FILE) or "",
             writable=disk.writable(self.settings.disk, self.mountinfo.read_text()),
             restarted=self._restarted(),

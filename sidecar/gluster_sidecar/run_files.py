@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from .contract import RUN_DIRECTORY
@@ -33,3 +34,11 @@ marks."""
 
 PROBLEM_FILE: Final = f"{_FOLDER}/problem"
 """From the daemon: why glusterd may not start on this disk; one line for an operator."""
+
+
+def put(file: Path, text: str) -> None:
+    """Writes one of them so that the other container never reads the half of it. Raises OSError."""
+    file.parent.mkdir(exist_ok=True)
+    draft = file.with_suffix(".new")
+    draft.write_text(text)
+    draft.rename(file)

@@ -4,7 +4,7 @@ glusterd, bricks and heal daemons each listen on a socket of their own for manag
 programs they know, whoever asks (GF_DUMP in rpc/rpc-lib/src/rpcsvc.c of GlusterFS). The threads that answer
 are those that take the requests of clients. Not asked at a brick's port: with `server.ssl on` it answers
 nobody who has no certificate. Whether the disk takes writes is another question, for a brick on a disk that
-hangs answers all the same (seen on 11.1: an hour under `fsfreeze`, while the whole volume stood still).
+hangs answers all the same (seen on 11.1: for eleven minutes of `fsfreeze`, in which the whole volume hung).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Final
 
 from .disk_probe import DiskProbe
 from .model import Service
-from .run_files import BRICKS_FILE, END_FILE, SERVICE_FILE
+from .run_files import BRICKS_FILE, END_FILE, SERVICE_FILE, put
 
 log = logging.getLogger(__name__)
 
@@ -241,10 +241,7 @@ class Watcher:
         told = format_service(service), "\n".join(started) + "\n"
         for file, text, before in zip((self.service_file, self.bricks_file), told, self._told, strict=True):
             if text != before:
-                file.parent.mkdir(exist_ok=True)
-                draft = file.with_suffix(".new")
-                draft.write_text(text)
-                draft.rename(file)
+                put(file, text)
         self._told = told
 
 
